@@ -1,0 +1,354 @@
+"""The command line: ``python -m nst_core``.
+
+Exit codes: 0 done; 2 bad input or a run that could not go on, with one line on standard error
+that says what and what to do; 130 stopped by Ctrl-C. What takes long to import is imported by the
+command that needs it, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn, get_args
+
+from pydantic.fields import FieldInfo
+
+from nst_core import __version__
+from nst_core.config import StyleTransferConfig, load_config
+from nst_core.errors import ConfigError, NSTError
+
+DESCRIPTION = "NST Lab: neural style transfer experiments."
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {message}; see '{self.prog} --help'\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code.
+
+    Args:
+        arguments: without the program's name; None takes ``sys.argv``.
+    """
+    options = build_parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except NSTError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped; nothing was written", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output has gone: so do we, without a word
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Make the parser of all commands."""
+    parser = _Parser(prog="python -m nst_core", description=DESCRIPTION, allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"NST Lab {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+    _add_stylize(commands)
+    _add_recolor(commands)
+    _add_weights(commands)
+    _add_info(commands)
+    return parser
+
+
+# stylize
+
+
+def _add_stylize(commands: Any) -> None:
+    parser = commands.add_parser(
+        "stylize",
+        help="paint a picture in the style of others",
+        description="Paint CONTENT in the style of one or more STYLE pictures.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("content", metavar="CONTENT", help="the photograph")
+    parser.add_argument("styles", metavar="STYLE", nargs="+", help="style pictures, blended")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="OUT",
+        required=True,
+        help="the result, a PNG; earlier pictures of --outputs get _1, _2, ... before the ending",
+    )
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        help="settings from JSON or from a PNG of ours; options go first",
+    )
+    parser.add_argument("--content-mask", metavar="FILE", help="white where the picture may change")
+    parser.add_argument(
+        "--style-mask",
+        metavar="FILE",
+        action="append",
+        help="white where a style counts; once for each STYLE, in order, or '-' for all of it",
+    )
+    parser.add_argument(
+        "--resume", metavar="FILE", help="go on from the checkpoint that Ctrl-C left"
+    )
+    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object a line, for programs"
+    )
+    settings = parser.add_argument_group("settings")
+    for name, field in StyleTransferConfig.model_fields.items():
+        _add_setting(settings, name, field)
+    parser.set_defaults(run=_stylize)
+
+
+def _add_setting(group: Any, name: str, field: FieldInfo) -> None:
+    flag = "--" + name.replace("_", "-")
+    shared = {"dest": f"set_{name}", "default": argparse.SUPPRESS, "help": setting_help(field)}
+    if field.annotation is bool:
+        group.add_argument(flag, action=argparse.BooleanOptionalAction, **shared)
+    else:
+        group.add_argument(flag, metavar=_metavar(field), **shared)
+
+
+def setting_help(field: FieldInfo) -> str:
+    """Return a setting's help text with its range, unit and default, for ``%``-formatting."""
+    details = [part for part in (setting_range(field), f"default {setting_default(field)}") if part]
+    return f"{field.description} ({'; '.join(details)})".replace("%", "%%")
+
+
+def setting_range(field: FieldInfo) -> str:
+    """Return a setting's range in words: ``"1 to 10"``, ``"0 or more, below 1"``, or nothing."""
+    words = {"ge": "from {}", "gt": "above {}", "le": "to {}", "lt": "below {}"}
+    found = []
+    for limit in field.metadata:
+        for bound, text in words.items():
+            value = getattr(limit, bound, None)
+            if value is not None and value < 2**31:
+                found.append(text.format(f"{value:g}"))
+    return " ".join(found)
+
+
+def setting_default(field: FieldInfo) -> str:
+    """Return a setting's default with its unit, as it is written on the command line."""
+    value = field.default
+    unit = (field.json_schema_extra or {}).get("unit", "")  # type: ignore[union-attr]
+    if isinstance(value, dict):
+        value = ",".join(f"{layer}={weight:g}" for layer, weight in value.items())
+    elif isinstance(value, bool):
+        value = "on" if value else "off"
+    elif isinstance(value, float):
+        value = f"{value:g}".replace("e+0", "e")
+    elif value == ():
+        value = "empty"
+    return f"{value} {unit}".strip()
+
+
+def _metavar(field: FieldInfo) -> str:
+    choices = get_args(field.annotation)
+    if choices and all(isinstance(choice, str) for choice in choices):
+        return "{" + ",".join(choices) + "}"
+    if isinstance(field.default, dict):
+        return "LAYER=WEIGHT,..."
+    if field.default == ():
+        return "W,W,..."
+    return "TEXT" if field.annotation is str else "N"
+
+
+def _stylize(options: argparse.Namespace) -> int:
+    given = {
+        name.removeprefix("set_"): value
+        for name, value in vars(options).items()
+        if name.startswith("set_")
+    }
+    base = load_config(options.config) if options.config else StyleTransferConfig()
+    config = base.changed(**given)
+    from nst_core.cli_stylize import run_stylize
+
+    return run_stylize(options, config)
+
+
+# recolor
+
+
+def _add_recolor(commands: Any) -> None:
+    parser = commands.add_parser(
+        "recolor",
+        help="give a result the colours of its content",
+        description="Give RESULT the colours of CONTENT.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("content", metavar="CONTENT", help="the picture whose colours are wanted")
+    parser.add_argument("result", metavar="RESULT", help="the picture to recolour")
+    parser.add_argument("-o", "--output", metavar="OUT", required=True, help="the new PNG")
+    parser.add_argument(
+        "--method",
+        required=True,
+        help="luminance_yiq, luminance_lab, histogram, cholesky, pca or symmetric",
+    )
+    parser.add_argument(
+        "--strength", default="1", help="share of the recoloured picture, 0 to 1 (default 1)"
+    )
+    parser.add_argument("--mask", metavar="FILE", help="white where RESULT may change")
+    parser.set_defaults(run=_recolor)
+
+
+def _recolor(options: argparse.Namespace) -> int:
+    from dataclasses import replace
+
+    from nst_core.cli_files import check_output, keep_former, result_provenance
+    from nst_core.color import recolor
+    from nst_core.image import load_image, load_mask, save_image
+
+    output = check_output(options.output)
+    strength = _number("--strength", options.strength)
+    content, result = load_image(options.content), load_image(options.result)
+    mask = load_mask(options.mask, size=result.size) if options.mask else None
+    pixels = recolor(result.pixels, content.pixels, options.method, strength=strength, mask=mask)
+    provenance = result_provenance(options.result) | {
+        "recolor": {
+            "method": options.method,
+            "strength": strength,
+            "content_sha256": content.sha256,
+            "result_sha256": result.sha256,
+        }
+    }
+    picture = replace(result, pixels=pixels, provenance=provenance)
+    former = keep_former(output, picture)
+    save_image(picture, output)
+    print(f"saved {output}" + (f" (the former one is now {former})" if former else ""))
+    return 0
+
+
+def _number(flag: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ConfigError(f"{flag}: must be a number, got {text!r}") from None
+
+
+# weights
+
+
+def _add_weights(commands: Any) -> None:
+    parser = commands.add_parser(
+        "weights", help="list, fetch or verify the network's weights", allow_abbrev=False
+    )
+    actions = parser.add_subparsers(required=True, metavar="ACTION", parser_class=_Parser)
+    listed = actions.add_parser("list", help="what there is on this machine, in order of use")
+    listed.set_defaults(run=_weights_list)
+    fetched = actions.add_parser("fetch", help="fetch ImageNet's weights (548 MB), resumable")
+    fetched.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    fetched.set_defaults(run=_weights_fetch)
+    verified = actions.add_parser(
+        "verify", help="check a weights file: its hash, shapes and layers"
+    )
+    verified.add_argument(
+        "file", metavar="FILE", nargs="?", help="the file; by default the weights in use"
+    )
+    verified.set_defaults(run=_weights_verify)
+
+
+def _weights_list(options: argparse.Namespace) -> int:
+    from nst_core.weights import IMAGENET_MEGABYTES, imagenet_path
+
+    given = os.environ.get("NST_WEIGHTS")
+    path = imagenet_path()
+    absent = f"not here ({IMAGENET_MEGABYTES} MB): 'python -m nst_core weights fetch' gets them"
+    rows = [
+        ("NST_WEIGHTS", given or "not set"),
+        ("imagenet", str(path) if path else absent),
+        ("untrained", "always there: random filters, fixed seed"),
+    ]
+    used = 0 if given else 1 if path else 2
+    for index, (name, state) in enumerate(rows):
+        print(f"{'*' if index == used else ' '} {name:<12} {state}")
+    print("* is what weights=auto takes without a download")
+    return 0
+
+
+def _weights_fetch(options: argparse.Namespace) -> int:
+    from nst_core.cli_files import show_download
+    from nst_core.weights import fetch_imagenet, imagenet_path
+
+    show_download(fetch_imagenet(), quiet=options.quiet)
+    if not options.quiet:
+        print(f"ImageNet's weights are at {imagenet_path()}")
+    return 0
+
+
+def _weights_verify(options: argparse.Namespace) -> int:
+    os.environ.setdefault("NST_OFFLINE", "1")  # verifying is no reason to download
+    from nst_core.weights import find_weights
+
+    weights, _ = find_weights(options.file or "auto")
+    print(f"{weights.name}: good; {weights.origin}")
+    print(f"sha256   {weights.sha256}")
+    print(f"layers   {weights.layers[0]} to {weights.layers[-1]} ({len(weights.layers)})")
+    return 0
+
+
+# info
+
+
+def _add_info(commands: Any) -> None:
+    parser = commands.add_parser(
+        "info",
+        help="this machine and its folders; or what made a result",
+        description="Without FILE: device, threads, versions and folders. With a PNG of ours: "
+        "the settings, inputs and weights that made it.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("file", metavar="FILE", nargs="?", help="a PNG that NST Lab wrote")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=_info)
+
+
+def _info(options: argparse.Namespace) -> int:
+    import json
+
+    if options.file:
+        from nst_core.image import read_provenance
+
+        print(json.dumps(read_provenance(options.file), indent=2))
+        return 0
+    facts = _machine()
+    if options.json:
+        print(json.dumps(facts, indent=2))
+    else:
+        for name, value in facts.items():
+            print(f"{name:<14} {value}")
+    return 0
+
+
+def _machine() -> dict[str, str]:
+    import platform
+    from importlib.metadata import PackageNotFoundError, version
+
+    import torch
+
+    from nst_core.device import available_devices, describe_device, resolve_device
+    from nst_core.paths import home, weights_folder
+
+    facts = {
+        "NST Lab": __version__,
+        "device": describe_device(resolve_device()),
+        "devices": ", ".join(available_devices()),
+        "threads": str(torch.get_num_threads()),
+        "Python": platform.python_version(),
+        "system": platform.platform(),
+    }
+    facts["torch"] = str(torch.__version__)  # with its build, as +cu130 or +cpu
+    for package in ("torchvision", "numpy", "pillow", "scikit-image", "pydantic"):
+        try:
+            facts[package] = version(package)
+        except PackageNotFoundError:
+            facts[package] = "not installed"
+    facts["data folder"] = str(home())
+    facts["weights"] = str(weights_folder())
+    facts["project"] = str(Path(__file__).resolve().parents[1])
+    return facts

@@ -1,0 +1,189 @@
+"""Optimisers of a picture that stays in ``[0, 1]``: one step is one iteration.
+
+Both keep the box without lying to the optimiser. Adam keeps no model of the loss along its path,
+so clamping after a step is harmless. L-BFGS does, and a clamp would put points into its history
+that the gradient differences do not belong to; it works on ``u`` with ``x = (1 + sin u) / 2``
+instead, which is smooth and never leaves the box.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import lr_scheduler
+
+from nst_core.config import StyleTransferConfig
+from nst_core.objective import Losses
+
+LEARNING_RATES = {"adam": 0.02, "lbfgs": 1.0}
+"""What ``learning_rate="auto"`` means."""
+
+LBFGS_HISTORY = 20
+CHECK_EVERY = 10
+"""Steps between two looks at the loss by the plateau schedule and the stopping rule."""
+
+# At x = 0 and 1 the slope of x(u) is 0 and a pixel would never leave: start a little inside.
+_INSIDE = 1 / 1024
+
+
+def learning_rate(config: StyleTransferConfig) -> float:
+    """Return the learning rate that ``config`` means."""
+    if config.learning_rate == "auto":
+        return LEARNING_RATES[config.optimizer]
+    return config.learning_rate
+
+
+class PictureOptimizer(ABC):
+    """A picture, its optimiser and its learning-rate schedule over one level.
+
+    Args:
+        image: ``(1, 3, H, W)`` in ``[0, 1]``; not modified.
+        config: the settings.
+        steps: the level's steps, over which a cosine schedule runs.
+    """
+
+    optimizer: torch.optim.Optimizer
+
+    def __init__(self, image: Tensor, config: StyleTransferConfig, steps: int) -> None:
+        self.parameter = self._enter(image.detach()).clone().requires_grad_()
+        self.optimizer = self._make(learning_rate(config))
+        self._checks = 0
+        self._cosine: lr_scheduler.CosineAnnealingLR | None = None
+        self._plateau: lr_scheduler.ReduceLROnPlateau | None = None
+        if config.lr_schedule == "cosine":
+            self._cosine = lr_scheduler.CosineAnnealingLR(self.optimizer, steps)
+        elif config.lr_schedule == "plateau":
+            self._plateau = lr_scheduler.ReduceLROnPlateau(
+                self.optimizer, factor=0.5, patience=2, threshold=1e-3
+            )
+
+    @abstractmethod
+    def _enter(self, image: Tensor) -> Tensor:
+        """Return the parameter that means ``image``."""
+
+    @abstractmethod
+    def _picture(self, parameter: Tensor) -> Tensor:
+        """Return the picture that ``parameter`` means, differentiably."""
+
+    @abstractmethod
+    def _make(self, rate: float) -> torch.optim.Optimizer:
+        """Make the optimiser of ``self.parameter``."""
+
+    def image(self) -> Tensor:
+        """Return the picture as it is now, ``(1, 3, H, W)`` in ``[0, 1]``: a new tensor."""
+        with torch.no_grad():
+            return self._picture(self.parameter).clamp(0, 1).clone()
+
+    def step(self, objective: Callable[[Tensor], Losses]) -> Losses:
+        """Do one iteration; return the losses of the picture it started from."""
+        found: list[Losses] = []
+
+        def closure() -> Tensor:
+            self.optimizer.zero_grad()
+            losses = objective(self._picture(self.parameter))
+            losses.total.backward()  # type: ignore[no-untyped-call]
+            found.append(losses)
+            return losses.total.detach()
+
+        # torch types the closure as returning a float, and both optimisers take a tensor
+        self.optimizer.step(closure)  # type: ignore[arg-type]
+        if self._cosine is not None:
+            self._cosine.step()
+        return found[0]
+
+    def observe(self, loss: float) -> None:
+        """Tell the plateau schedule a loss, every ``CHECK_EVERY`` steps."""
+        if self._plateau is not None:
+            self._plateau.step(loss)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that decides the next step, for :meth:`load_state_dict`."""
+        schedule = self._cosine or self._plateau
+        return {
+            "parameter": self.parameter.detach().cpu().clone(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": schedule.state_dict() if schedule else {},
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go back to where :meth:`state_dict` was taken."""
+        with torch.no_grad():
+            self.parameter.copy_(state["parameter"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        schedule = self._cosine or self._plateau
+        if schedule is not None:
+            schedule.load_state_dict(state["schedule"])
+
+
+class AdamOptimizer(PictureOptimizer):
+    """Adam (Kingma and Ba 2015) on the pixels, clamped after each step."""
+
+    def _enter(self, image: Tensor) -> Tensor:
+        return image
+
+    def _picture(self, parameter: Tensor) -> Tensor:
+        return parameter
+
+    def _make(self, rate: float) -> torch.optim.Optimizer:
+        return torch.optim.Adam([self.parameter], lr=rate)
+
+    def step(self, objective: Callable[[Tensor], Losses]) -> Losses:
+        """Do one iteration and clamp; return the losses of the picture it started from."""
+        losses = super().step(objective)
+        with torch.no_grad():
+            self.parameter.clamp_(0, 1)
+        return losses
+
+
+class LBFGSOptimizer(PictureOptimizer):
+    """L-BFGS (Liu and Nocedal 1989) on ``u``, where the picture is ``(1 + sin u) / 2``."""
+
+    def _enter(self, image: Tensor) -> Tensor:
+        return (2 * image.clamp(_INSIDE, 1 - _INSIDE) - 1).asin()
+
+    def _picture(self, parameter: Tensor) -> Tensor:
+        return (1 + parameter.sin()) / 2
+
+    def _make(self, rate: float) -> torch.optim.Optimizer:
+        return torch.optim.LBFGS(
+            [self.parameter],
+            lr=rate,
+            max_iter=1,
+            history_size=LBFGS_HISTORY,
+            tolerance_grad=0,
+            tolerance_change=0,
+        )
+
+
+def make_optimizer(image: Tensor, config: StyleTransferConfig, steps: int) -> PictureOptimizer:
+    """Make the optimiser that ``config`` names."""
+    kind = AdamOptimizer if config.optimizer == "adam" else LBFGSOptimizer
+    return kind(image, config, steps)
+
+
+class IterateAverage:
+    """Exponential average over iterates, free of its start (Kingma and Ba 2015, section 7.2).
+
+    Args:
+        decay: in ``[0, 1)``; 0 keeps the last iterate.
+    """
+
+    def __init__(self, decay: float) -> None:
+        self.decay = decay
+        self.sum: Tensor | None = None
+        self.weight = 0.0
+
+    def add(self, image: Tensor) -> None:
+        """Take in an iterate."""
+        self.sum = image if self.sum is None else self.decay * self.sum + image
+        self.weight = self.decay * self.weight + 1
+
+    def mean(self) -> Tensor:
+        """Return the average, a new tensor."""
+        if self.sum is None:
+            raise ValueError("no iterate was added yet")
+        return self.sum / self.weight

@@ -1,0 +1,1 @@
+"""Widgets that several pages share. Streamlit does not list sub-folders as pages."""
