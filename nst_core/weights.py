@@ -11,6 +11,7 @@ import logging
 import os
 import pickle
 import time
+import warnings
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
@@ -191,9 +192,11 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise WeightsError(f"{path}: there is no such weights file; check the path")
     try:
-        loaded = torch.load(
-            path, weights_only=True, map_location="cpu", mmap=zipfile.is_zipfile(path)
-        )
+        with warnings.catch_warnings():  # torch warns of pickles that it then refuses anyway
+            warnings.simplefilter("ignore")
+            loaded = torch.load(
+                path, weights_only=True, map_location="cpu", mmap=zipfile.is_zipfile(path)
+            )
     except pickle.UnpicklingError:
         raise WeightsError(
             f"{path}: not a state dict of tensors alone, and so not loaded; save it with "

@@ -66,7 +66,7 @@ def test_every_setting_has_a_help_text() -> None:
 def test_settings_cannot_be_changed_and_can_be_keys() -> None:
     config = StyleTransferConfig()
     with pytest.raises(Exception, match="frozen"):
-        config.alpha = 2.0  # type: ignore[misc]
+        config.alpha = 2.0
     assert hash(config) == hash(StyleTransferConfig())
     assert pickle.loads(pickle.dumps(config)) == copy.deepcopy(config) == config
 

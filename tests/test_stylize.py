@@ -344,7 +344,9 @@ def test_a_run_on_luminance_keeps_the_contents_colours(
         torch.from_numpy(convert(x[0].permute(1, 2, 0).double().numpy()))[..., 1:]
         for x in (result, pale)
     ]
-    torch.testing.assert_close(chroma[0], chroma[1], rtol=0, atol=2e-3 * chroma[1].abs().max())
+    torch.testing.assert_close(
+        chroma[0], chroma[1], rtol=0, atol=2e-3 * float(chroma[1].abs().max())
+    )
 
 
 @pytest.mark.parametrize("method", ["histogram", "cholesky", "pca", "symmetric"])
