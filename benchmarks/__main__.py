@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import statistics
 import subprocess
@@ -62,7 +63,7 @@ def measure(options: argparse.Namespace, size: int) -> dict[str, Any]:
     content, style = (torch.rand((1, 3, size, size), generator=random) for _ in range(2))
     # reading the loss back at each step synchronises
     seconds = [step.seconds for step in stylize(content, [style], config, record_every=1)]
-    single = [after - before for before, after in zip(seconds, seconds[1:], strict=False)]
+    single = [after - before for before, after in itertools.pairwise(seconds)]
     counted = single[options.warmup - 1 :]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     peak_megabytes = peak / (1e6 if sys.platform == "darwin" else 1e3)

@@ -122,7 +122,10 @@ def setting_help(field: FieldInfo) -> str:
 
 
 def setting_range(field: FieldInfo) -> str:
-    """Return a setting's range in words: ``"1 to 10"``, ``"0 or more, below 1"``, or nothing."""
+    """Return a setting's range or choices: ``"from 1 to 10"``, ``"adam or lbfgs"``, or nothing."""
+    choices = _choices(field)
+    if choices:
+        return " or ".join(choices)
     words = {"ge": "from {}", "gt": "above {}", "le": "to {}", "lt": "below {}"}
     found = []
     for limit in field.metadata:
@@ -148,9 +151,14 @@ def setting_default(field: FieldInfo) -> str:
     return f"{value} {unit}".strip()
 
 
-def _metavar(field: FieldInfo) -> str:
+def _choices(field: FieldInfo) -> list[str]:
     choices = get_args(field.annotation)
-    if choices and all(isinstance(choice, str) for choice in choices):
+    return list(choices) if all(isinstance(choice, str) for choice in choices) else []
+
+
+def _metavar(field: FieldInfo) -> str:
+    choices = _choices(field)
+    if choices:
         return "{" + ",".join(choices) + "}"
     if isinstance(field.default, dict):
         return "LAYER=WEIGHT,..."
