@@ -22,10 +22,9 @@ from nst_core.device import describe_device, resolve_device
 from nst_core.errors import ConfigError
 from nst_core.image import Picture, load_image, load_mask, save_image
 from nst_core.inputs import Inputs
-from nst_core.objective import active_layers
-from nst_core.stylize import Step, stylize
+from nst_core.stylize import Step, encoder_for, stylize
 from nst_core.vgg import VGG19Encoder
-from nst_core.weights import load_encoder, try_imagenet, wants_download
+from nst_core.weights import try_imagenet, wants_download
 
 
 def run_stylize(options: argparse.Namespace, config: StyleTransferConfig) -> int:
@@ -44,7 +43,9 @@ def run_stylize(options: argparse.Namespace, config: StyleTransferConfig) -> int
     resume = Checkpoint.load(options.resume) if options.resume else None
     # before a download of half a gigabyte begins
     Inputs.checked(content, styles, config, content_mask, style_masks)
-    encoder = _encoder(config, options.quiet or options.json)
+    if wants_download(config.weights):
+        show_download(try_imagenet(), quiet=options.quiet or options.json)
+    encoder = encoder_for(config)
     steps = stylize(
         content,
         styles,
@@ -80,19 +81,6 @@ def _style_masks(names: list[str], styles: list[Picture]) -> list[Tensor | None]
         None if name == "-" else load_mask(name, size=style.size)
         for name, style in zip(names, styles, strict=True)
     ]
-
-
-def _encoder(config: StyleTransferConfig, quiet: bool) -> VGG19Encoder:
-    if wants_download(config.weights):
-        show_download(try_imagenet(), quiet=quiet)
-    layers = [pair.layer for pairs in active_layers(config) for pair in pairs]
-    return load_encoder(
-        layers or ["conv1_1"],
-        weights=config.weights,
-        pooling=config.pooling,
-        padding=config.padding,
-        normalize_activations=config.normalize_activations,
-    )
 
 
 @contextmanager

@@ -11,7 +11,6 @@ import logging
 import math
 import os
 import threading
-import uuid
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ from PIL import Image, ImageCms, PngImagePlugin, UnidentifiedImageError
 from torch import Tensor
 
 from nst_core.errors import ConfigError, ImageError
+from nst_core.paths import write_atomically
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")  # Pillow opens a phone's MPO as JPEG
 FORMAT_NAMES = "PNG, JPEG, WebP, TIFF or BMP"
@@ -194,13 +194,8 @@ def save_image(
             f"{_one_line(path)}: results are written as PNG: name the file {target.stem}.png"
         )
     data = encode_png(image, config=config)
-    temporary = target.parent / f".{uuid.uuid4().hex}.tmp"
     try:
-        try:
-            temporary.write_bytes(data)
-            os.replace(temporary, target)
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_atomically(target, data)
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name
         raise ImageError(
             f"{_one_line(path)}: cannot be written ({_reason(error)}); choose another place"

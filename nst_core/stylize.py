@@ -156,6 +156,20 @@ def stylize(
     return run.guarded_steps()
 
 
+def encoder_for(config: StyleTransferConfig) -> VGG19Encoder:
+    """Load the encoder that ``config`` asks for, as deep as its layers need; see
+    :func:`~nst_core.weights.load_encoder`.
+    """
+    layers = [pair.layer for pairs in active_layers(config) for pair in pairs]
+    return load_encoder(
+        layers or ["conv1_1"],
+        weights=config.weights,
+        pooling=config.pooling,
+        padding=config.padding,
+        normalize_activations=config.normalize_activations,
+    )
+
+
 class _Run:
     """The state of a run: what the loop changes and the steps look at."""
 
@@ -173,15 +187,9 @@ class _Run:
         for style in inputs.styles:  # one too thin is said at once
             fit_size(style.size, round(self.plan[0].long_edge * config.style_scale))
         self.device = resolve_device(config.device)
-        layers = [pair.layer for pairs in active_layers(config) for pair in pairs]
         if encoder is None:
-            encoder = load_encoder(
-                layers or ["conv1_1"],
-                weights=config.weights,
-                pooling=config.pooling,
-                padding=config.padding,
-                normalize_activations=config.normalize_activations,
-            )
+            encoder = encoder_for(config)
+        layers = [pair.layer for pairs in active_layers(config) for pair in pairs]
         source = encoder.source
         check_layers(layers, encoder.layers, source.name if source else "given")
         self.encoder = encoder.to(self.device)

@@ -459,6 +459,14 @@ def test_bad_input_is_refused_before_anything_is_computed(
         stylize(**given)
 
 
+def answering(encoder: VGG19Encoder, forward: Any) -> VGG19Encoder:
+    """Return a double of ``encoder`` that answers with ``forward``."""
+    double = VGG19Encoder.__new__(VGG19Encoder)
+    double.__dict__.update(encoder.__dict__)
+    setattr(double, "forward", forward)  # noqa: B010 - mypy forbids assigning a method
+    return double
+
+
 def test_divergence_says_at_which_step_and_what_to_lower(
     content: Tensor, style: Tensor, encoder: VGG19Encoder
 ) -> None:
@@ -468,9 +476,7 @@ def test_divergence_says_at_which_step_and_what_to_lower(
         return {name: x * factor for name, x in encoder(image, layers).items()}
 
     broken.calls = 0  # type: ignore[attr-defined]
-    double = VGG19Encoder.__new__(VGG19Encoder)
-    double.__dict__.update(encoder.__dict__)
-    double.forward = broken  # type: ignore[method-assign, assignment]
+    double = answering(encoder, broken)
     with pytest.raises(DivergenceError, match=r"at step 4: .*lower learning_rate \(it is 0\.02\)"):
         list(stylize(content, [style], settings(), encoder=double, record_every=5))
 
@@ -478,14 +484,11 @@ def test_divergence_says_at_which_step_and_what_to_lower(
 def test_running_out_of_memory_names_the_size(
     content: Tensor, style: Tensor, encoder: VGG19Encoder
 ) -> None:
-    double = VGG19Encoder.__new__(VGG19Encoder)
-    double.__dict__.update(encoder.__dict__)
-
     def too_large(image: Tensor, layers: list[str]) -> dict[str, Tensor]:
         torch.empty(2**60)
         return {}
 
-    double.forward = too_large  # type: ignore[method-assign, assignment]
+    double = answering(encoder, too_large)
     with pytest.raises(OutOfMemoryError, match="48 x 32 px did not fit into the memory of cpu"):
         list(stylize(content, [style], settings(), encoder=double))
 
@@ -493,13 +496,10 @@ def test_running_out_of_memory_names_the_size(
 def test_another_runtime_error_is_not_taken_for_memory(
     content: Tensor, style: Tensor, encoder: VGG19Encoder
 ) -> None:
-    double = VGG19Encoder.__new__(VGG19Encoder)
-    double.__dict__.update(encoder.__dict__)
-
     def buggy(image: Tensor, layers: list[str]) -> dict[str, Tensor]:
         raise RuntimeError("a bug")
 
-    double.forward = buggy  # type: ignore[method-assign, assignment]
+    double = answering(encoder, buggy)
     with pytest.raises(RuntimeError, match="a bug"):
         list(stylize(content, [style], settings(), encoder=double))
 
