@@ -8,6 +8,7 @@ instead, which is smooth and never leaves the box.
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
@@ -105,7 +106,7 @@ class PictureOptimizer(ABC):
         schedule = self._cosine or self._plateau
         return {
             "parameter": self.parameter.detach().cpu().clone(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizer": copy.deepcopy(self.optimizer.state_dict()),
             "schedule": schedule.state_dict() if schedule else {},
         }
 
@@ -113,7 +114,8 @@ class PictureOptimizer(ABC):
         """Go back to where :meth:`state_dict` was taken."""
         with torch.no_grad():
             self.parameter.copy_(state["parameter"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        # a copy: torch takes the tensors as they are, and changes them in the next step
+        self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
         schedule = self._cosine or self._plateau
         if schedule is not None:
             schedule.load_state_dict(state["schedule"])

@@ -131,7 +131,7 @@ def stylize(
         encoder: a loaded encoder to use (it must fit the settings); None loads one.
         resume: go on from here. On the CPU the bytes are those of an undisturbed run.
         record_every: steps between records; None is 1 on the CPU and 10 on a GPU. Outputs and the
-            last step are always recorded. The result does not depend on it.
+            last step of a level are always recorded. The result does not depend on it.
 
     Returns:
         A generator of :class:`Step`; nothing is computed before it is asked. Close it (with
@@ -313,7 +313,8 @@ class _Run:
                 if self.index % CHECK_EVERY == 0:
                     is_last |= self._check(pending[-1])
                 self.finished = is_last
-                if is_last or self.index % self.record_every == 0 or self.index in self.outputs:
+                ends = is_last or self.level_index == self.plan[self.level].steps
+                if ends or self.index % self.record_every == 0 or self.index in self.outputs:
                     self.seconds += time.perf_counter() - began
                     yield self._record(pending, is_last)
                     pending.clear()
@@ -366,6 +367,8 @@ class _Run:
     def _check(self, values: Tensor) -> bool:
         """Look at the loss every few steps: lower the learning rate, or say that it is enough."""
         assert self.optimizer is not None
+        if not self.config.stop_below and self.config.lr_schedule != "plateau":
+            return False
         total = float(values[0])
         self.optimizer.observe(total)
         self.window.append(total)

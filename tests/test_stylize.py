@@ -218,6 +218,10 @@ def test_levels_go_from_coarse_to_fine(
     assert [(step.level, step.size) for step in steps] == [(1, (43, 64))] * 6 + [(2, (85, 128))] * 3
     assert steps[-1].image().size == (85, 128)
     assert steps[6].improvement == 0  # each level is judged by its own start
+    config = settings(size=128, levels=2, steps=9)
+    some = list(stylize(content, [style], config, encoder=encoder, record_every=100))
+    assert [step.index for step in some] == [6, 9]
+    assert some[-1].improvement == pytest.approx(steps[-1].improvement)
 
 
 def test_a_finer_level_starts_from_the_coarser_result(
@@ -395,6 +399,20 @@ def test_a_resumed_run_gives_the_same_bytes(
         assert dict(before.losses) == dict(after.losses)
         assert before.improvement == after.improvement
         assert before.learning_rate == after.learning_rate
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
+def test_a_checkpoint_kept_in_memory_does_not_change_as_the_run_goes_on(
+    content: Tensor, style: Tensor, encoder: VGG19Encoder, optimizer: str
+) -> None:
+    config = settings(optimizer=optimizer)
+    for step in stylize(content, [style], config, encoder=encoder):
+        if step.index == 3:
+            checkpoint = step.checkpoint()
+    expected = step.image().pixels
+    for _ in range(2):  # going on from it does not use it up
+        *_, last = stylize(content, [style], config, encoder=encoder, resume=checkpoint)
+        assert torch.equal(last.image().pixels, expected)
 
 
 def test_a_checkpoint_of_another_run_is_refused(
