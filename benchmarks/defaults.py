@@ -7,6 +7,7 @@ style_starry_night.jpg and style_the_scream.jpg. Contact sheets are written to d
 from __future__ import annotations
 
 import argparse
+import io
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,6 @@ CELL = 256
 
 def painted(content: Path, style: Path, settings: dict[str, Any]) -> Image.Image:
     """Run once and return the result."""
-    import io
-
     config = StyleTransferConfig(**settings)
     *_, step = stylize(load_image(content), [load_image(style)], config, record_every=50)
     print(content.stem, style.stem, settings, f"{step.seconds:.0f} s", flush=True)

@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("stopped; nothing was written", file=sys.stderr)
+        print("stopped at once; what was saved before stays", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of our output has gone: so do we, without a word
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -117,7 +117,8 @@ def _add_setting(group: Any, name: str, field: FieldInfo) -> None:
 
 def setting_help(field: FieldInfo) -> str:
     """Return a setting's help text with its range, unit and default, for ``%``-formatting."""
-    details = [part for part in (setting_range(field), f"default {setting_default(field)}") if part]
+    limits = "" if _choices(field) else setting_range(field)  # choices stand beside the flag
+    details = [part for part in (limits, f"default {setting_default(field)}") if part]
     return f"{field.description} ({'; '.join(details)})".replace("%", "%%")
 
 

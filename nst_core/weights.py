@@ -14,6 +14,8 @@ import time
 import warnings
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -60,7 +62,8 @@ def imagenet_path() -> Path | None:
 
 def fetch_imagenet() -> Iterator[Progress]:
     """Fetch ImageNet's weights into the data folder; see :func:`nst_core.download.fetch`."""
-    _offline_marker().unlink(missing_ok=True)
+    with suppress(OSError):
+        _offline_marker().unlink()
     yield from fetch(
         imagenet_url(), weights_folder() / IMAGENET_FILE, sha256_prefix=IMAGENET_SHA256_PREFIX
     )
@@ -77,12 +80,10 @@ def try_imagenet() -> Iterator[Progress]:
     try:
         yield from fetch_imagenet()
     except NoNetworkError as error:
-        logger.warning("%s; going on without ImageNet's weights", error)
-        try:
+        logger.info("%s; going on without ImageNet's weights", error)
+        with suppress(OSError):
             _offline_marker().parent.mkdir(parents=True, exist_ok=True)
             _offline_marker().write_text(str(time.time()))
-        except OSError:
-            pass
 
 
 def wants_download(setting: str = "auto") -> bool:
@@ -151,7 +152,7 @@ def _imagenet(path: Path) -> tuple[Weights, dict[str, Tensor]]:
             "it anew with 'python -m nst_core weights fetch'"
         )
     weights, state_dict = _from_file(path, "ImageNet (torchvision's IMAGENET1K_V1)")
-    return Weights("imagenet", weights.sha256, weights.layers, weights.origin, path), state_dict
+    return replace(weights, name="imagenet"), state_dict
 
 
 def _from_file(path: Path, origin: str) -> tuple[Weights, dict[str, Tensor]]:

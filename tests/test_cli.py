@@ -124,6 +124,26 @@ def test_quiet_prints_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) 
     assert (folder / "out.png").exists()
 
 
+def test_quiet_says_nothing_of_an_absent_network_either(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a process of its own, where Python prints warnings that nobody handles."""
+    monkeypatch.delenv("NST_WEIGHTS")
+    monkeypatch.delenv("NST_OFFLINE")
+    monkeypatch.setenv("NST_WEIGHTS_URL", "http://127.0.0.1:9/none.pth")
+    (folder / "file").write_text("")
+    for home in (tmp_path / "home", folder / "file" / "home"):
+        monkeypatch.setenv("NST_HOME", str(home))
+        command = f"stylize photo.png style.png -o out.png {SMALL} --quiet"
+        process = start(folder, *command.split())
+        output, error = process.communicate()
+        if home.is_dir():
+            assert (process.returncode, output, error) == (0, "", "")
+        else:  # it cannot be written: said in a line
+            assert process.returncode == 2
+            assert re.fullmatch(r"error: .*set NST_HOME to a folder that can be written\n", error)
+
+
 def test_a_former_result_is_kept_aside_unless_it_is_the_same(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,19 +7,17 @@ from typing import Any
 
 import torch
 
+from benchmarks.defaults import IMAGENET_LAYERS
 from nst_core import Step, StyleTransferConfig, load_image, stylize
 from nst_core.image import resize
 
 SAMPLES = Path(__file__).resolve().parents[1] / "sample_images"
-IMAGENET: dict[str, Any] = {
-    "content_layers": {"conv3_3": 1.0},
-    "style_layers": dict.fromkeys(("conv1_1", "conv2_1", "conv3_1", "conv3_4"), 0.25),
-    "device": "cpu",
-}
 
 
 def run(weights: Path, **settings: Any) -> Step:
-    config = StyleTransferConfig(**{**IMAGENET, "weights": str(weights), **settings})
+    config = StyleTransferConfig(
+        **{**IMAGENET_LAYERS, "weights": str(weights), "device": "cpu", **settings}
+    )
     content = load_image(SAMPLES / "content" / "cat.png")
     style = load_image(SAMPLES / "style" / "night_lake.jpg")
     *_, step = stylize(content, [style], config, record_every=config.steps)
