@@ -42,7 +42,8 @@ if TYPE_CHECKING:
         style_target,
         total_variation_loss,
     )
-    from nst_core.stylize import Step, stylize
+    from nst_core.step import Step
+    from nst_core.stylize import stylize
     from nst_core.weights import load_encoder
 
 _HOMES = {
@@ -59,7 +60,7 @@ _HOMES = {
     "OutOfMemoryError": "errors",
     "Picture": "image",
     "StalePictureError": "errors",
-    "Step": "stylize",
+    "Step": "step",
     "StyleTransferConfig": "config",
     "WeightsError": "errors",
     "content_loss": "losses",

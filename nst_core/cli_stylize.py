@@ -22,7 +22,9 @@ from nst_core.device import describe_device, resolve_device
 from nst_core.errors import ConfigError
 from nst_core.image import Picture, load_image, load_mask, save_image
 from nst_core.inputs import Inputs
-from nst_core.stylize import Step, encoder_for, stylize
+from nst_core.loop import encoder_for
+from nst_core.step import Step
+from nst_core.stylize import stylize
 from nst_core.vgg import VGG19Encoder
 from nst_core.weights import try_imagenet, wants_download
 

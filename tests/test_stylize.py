@@ -24,7 +24,8 @@ from nst_core.errors import (
 )
 from nst_core.image import Picture, encode_png, fit_size, resize
 from nst_core.losses import content_loss, style_loss, style_target, total_variation_loss
-from nst_core.stylize import Step, stylize
+from nst_core.step import Step
+from nst_core.stylize import stylize
 from nst_core.vgg import VGG19Encoder
 
 SMALL: dict[str, Any] = {

@@ -1,0 +1,303 @@
+"""A run in progress: the state that each step changes, and how it goes on to the next."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from types import MappingProxyType
+
+import torch
+from torch import Tensor
+
+from nst_core.checkpoint import Checkpoint
+from nst_core.color import recolor
+from nst_core.config import StyleTransferConfig
+from nst_core.device import resolve_device
+from nst_core.errors import CheckpointError, DivergenceError, OutOfMemoryError
+from nst_core.image import Picture, fit_size, resize
+from nst_core.inputs import Inputs, luminance_space, start_image
+from nst_core.objective import Objective, active_layers
+from nst_core.optim import (
+    CHECK_EVERY,
+    IterateAverage,
+    PictureOptimizer,
+    learning_rate,
+    make_optimizer,
+)
+from nst_core.pyramid import output_steps, plan_levels
+from nst_core.step import Step
+from nst_core.vgg import VGG19Encoder, check_layers
+from nst_core.weights import load_encoder
+
+RECORD_EVERY_ON_GPU = 10
+"""Steps between two records on a GPU, where reading a loss back holds up the next step."""
+
+
+def encoder_for(config: StyleTransferConfig) -> VGG19Encoder:
+    """Load the encoder that ``config`` asks for, as deep as its layers need.
+
+    Raises:
+        LayerError, WeightsError: see :func:`~nst_core.weights.load_encoder`.
+    """
+    layers = [pair.layer for pairs in active_layers(config) for pair in pairs]
+    return load_encoder(
+        layers or ["conv1_1"],
+        weights=config.weights,
+        pooling=config.pooling,
+        padding=config.padding,
+        normalize_activations=config.normalize_activations,
+    )
+
+
+class Loop:
+    """The state of a run: what the loop changes and the steps look at."""
+
+    def __init__(
+        self,
+        inputs: Inputs,
+        config: StyleTransferConfig,
+        encoder: VGG19Encoder | None,
+        record_every: int | None,
+    ) -> None:
+        self.inputs = inputs
+        self.config = config
+        self.plan = plan_levels(config.size, config.steps, config.levels)
+        self.sizes = [fit_size(inputs.content.size, level.long_edge) for level in self.plan]
+        for style in inputs.styles:  # one too thin is said at once
+            fit_size(style.size, round(self.plan[0].long_edge * config.style_scale))
+        self.device = resolve_device(config.device)
+        if encoder is None:
+            encoder = encoder_for(config)
+        layers = [pair.layer for pairs in active_layers(config) for pair in pairs]
+        source = encoder.source
+        check_layers(layers, encoder.layers, source.name if source else "given")
+        self.encoder = encoder.to(self.device)
+        self.record_every = record_every or (
+            1 if self.device.type == "cpu" else RECORD_EVERY_ON_GPU
+        )
+        self.outputs = output_steps(config.steps, config.outputs)
+        self.random = torch.Generator().manual_seed(config.seed)
+        self.index = 0
+        self.level = 0
+        self.level_index = 0
+        self.objective: Objective | None = None
+        self.optimizer: PictureOptimizer | None = None
+        self.average = IterateAverage(config.averaging)
+        self.first_loss: float | None = None
+        self.window: list[float] = []
+        self.seconds = 0.0
+        self.finished = False
+        self.restored: Checkpoint | None = None
+
+    # What the steps look at
+
+    def picture(self) -> Picture:
+        """Return the picture as it is now, with what made it."""
+        assert self.objective is not None
+        image = self.objective.compose(self._current()).cpu()
+        size = self.sizes[self.level]
+        content = self.inputs.content
+        if luminance_space(self.config):
+            image = recolor(image, resize(content.pixels, size), self.config.color_before)
+        alpha = None if content.alpha is None else resize(content.alpha, size)
+        return Picture(image, alpha, provenance=MappingProxyType(self._provenance()))
+
+    def _current(self) -> Tensor:
+        """Return the picture, averaged over iterates if that was asked for, on the device."""
+        assert self.optimizer is not None
+        if self.config.averaging:
+            return self.average.mean().clamp(0, 1)
+        return self.optimizer.image()
+
+    def _provenance(self) -> dict[str, object]:
+        from nst_core import __version__
+
+        source = self.encoder.source
+        return {
+            "version": __version__,
+            "config": self.config.model_dump(mode="json"),
+            "inputs": self.inputs.describe(),
+            "weights": {"name": source.name, "sha256": source.sha256} if source else None,
+            "step": self.index,
+            "device": self.device.type,
+            "torch": str(torch.__version__),
+        }
+
+    def checkpoint(self) -> Checkpoint:
+        """Return a copy of all that decides the next step."""
+        assert self.optimizer is not None
+        total = self.average.sum
+        return Checkpoint(
+            config=self.config.model_dump_json(),
+            inputs=self._fingerprint(),
+            index=self.index,
+            level=self.level,
+            level_index=self.level_index,
+            state=self.optimizer.state_dict(),
+            average=(None if total is None else total.cpu().clone(), self.average.weight),
+            losses={"first": self.first_loss, "window": list(self.window)},
+            random_state=self.random.get_state(),
+            seconds=self.seconds,
+            finished=self.finished,
+        )
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Go to where ``checkpoint`` was taken.
+
+        Raises:
+            CheckpointError: it belongs to another run.
+        """
+        checkpoint.check(self.config, self._fingerprint())
+        if checkpoint.finished:
+            raise CheckpointError(
+                f"the run of this checkpoint ended at step {checkpoint.index}; start a new one"
+            )
+        self.index, self.level = checkpoint.index, checkpoint.level
+        self.level_index = checkpoint.level_index
+        total, self.average.weight = checkpoint.average
+        self.average.sum = None if total is None else total.to(self.device)
+        self.first_loss = checkpoint.losses["first"]
+        self.window = list(checkpoint.losses["window"])
+        self.random.set_state(checkpoint.random_state)
+        self.seconds = checkpoint.seconds
+        self.restored = checkpoint
+
+    def _fingerprint(self) -> str:
+        source = self.encoder.source
+        return f"{self.inputs.fingerprint()} {source.sha256 if source else ''}"
+
+    # The loop
+
+    def guarded_steps(self) -> Generator[Step, None, None]:
+        """Yield the steps, with running out of memory said in words."""
+        try:
+            yield from self._steps()
+        except (RuntimeError, MemoryError) as error:  # torch.OutOfMemoryError is a RuntimeError
+            if not _is_out_of_memory(error):
+                raise
+            height, width = self.sizes[self.level]
+            raise OutOfMemoryError(
+                f"{width} x {height} px did not fit into the memory of {self.device}; lower size, "
+                "or style_scale if it is above 1"
+            ) from None
+
+    def _steps(self) -> Generator[Step, None, None]:
+        pending: list[Tensor] = []
+        began = time.perf_counter()
+        while self.level < len(self.plan):
+            objective = self._enter_level()
+            while self.level_index < self.plan[self.level].steps:
+                pending.append(self._advance(objective))
+                is_last = self.index == self.config.steps
+                if self.index % CHECK_EVERY == 0:
+                    is_last |= self._check(pending[-1])
+                self.finished = is_last
+                ends = is_last or self.level_index == self.plan[self.level].steps
+                if ends or self.index % self.record_every == 0 or self.index in self.outputs:
+                    self.seconds += time.perf_counter() - began
+                    yield self._record(pending, is_last)
+                    pending.clear()
+                    began = time.perf_counter()
+                if is_last:
+                    return
+            self.level += 1
+            self.level_index = 0
+
+    def _enter_level(self) -> Objective:
+        """Make the objective and the optimiser of the level, from the picture so far."""
+        long_edge, steps = self.plan[self.level]
+        scaled = self.inputs.scaled(long_edge, self.config)
+        self.objective = Objective(
+            self.encoder,
+            self.config,
+            scaled.content.to(self.device),
+            [style.to(self.device) for style in scaled.styles],
+            content_mask=self._moved(scaled.content_mask),
+            style_masks=[self._moved(mask) for mask in scaled.style_masks],
+        )
+        if self.level_index > 0:  # a checkpoint follows, and brings the picture
+            start = scaled.content
+        elif self.level == 0:
+            start = start_image(scaled, self.config, self.random)
+        else:
+            start = resize(self._current(), self.sizes[self.level])
+        if self.level_index == 0:
+            self.average = IterateAverage(self.config.averaging)
+            self.first_loss, self.window = None, []
+        self.optimizer = make_optimizer(start.to(self.device), self.config, steps)
+        if self.restored is not None:
+            self.optimizer.load_state_dict(dict(self.restored.state))
+            self.restored = None
+        return self.objective
+
+    def _moved(self, mask: Tensor | None) -> Tensor | None:
+        return None if mask is None else mask.to(self.device)
+
+    def _advance(self, objective: Objective) -> Tensor:
+        """Do one step and return its losses, still on the device."""
+        assert self.optimizer is not None
+        losses = self.optimizer.step(objective)
+        if self.config.averaging:
+            self.average.add(self.optimizer.image())
+        self.index += 1
+        self.level_index += 1
+        return losses.values
+
+    def _check(self, values: Tensor) -> bool:
+        """Look at the loss every few steps: lower the learning rate, or say that it is enough."""
+        assert self.optimizer is not None
+        if not self.config.stop_below and self.config.lr_schedule != "plateau":
+            return False
+        total = float(values[0])
+        self.optimizer.observe(total)
+        self.window.append(total)
+        length = max(1, self.config.stop_window // CHECK_EVERY)
+        self.window = self.window[-length - 1 :]
+        if not self.config.stop_below or self.level < len(self.plan) - 1:
+            return False
+        before = self.window[0]
+        return len(self.window) > length and before - total < self.config.stop_below / 100 * before
+
+    def _record(self, pending: list[Tensor], is_last: bool) -> Step:
+        assert self.objective is not None
+        assert self.optimizer is not None
+        names = self.objective.names
+        rows = torch.stack(pending).cpu()
+        self._check_finite(rows[:, 0])
+        history = {name: tuple(rows[:, k].tolist()) for k, name in enumerate(names)}
+        losses = {name: values[-1] for name, values in history.items()}
+        if self.first_loss is None:
+            self.first_loss = history["total"][0]
+        first = self.first_loss
+        output = self.outputs.index(self.index) + 1 if self.index in self.outputs else None
+        return Step(
+            index=self.index,
+            total=self.config.steps,
+            level=self.level + 1,
+            levels=len(self.plan),
+            size=self.sizes[self.level],
+            losses=MappingProxyType(losses),
+            history=MappingProxyType(history),
+            improvement=100 * (1 - losses["total"] / first) if first else 0.0,
+            learning_rate=self.optimizer.optimizer.param_groups[0]["lr"],
+            seconds=self.seconds,
+            output=len(self.outputs) if is_last else output,
+            is_last=is_last,
+            _loop=self,
+        )
+
+    def _check_finite(self, totals: Tensor) -> None:
+        broken = (~totals.isfinite()).nonzero()
+        if len(broken):
+            step = self.index - len(totals) + 1 + int(broken[0])
+            raise DivergenceError(
+                f"the loss is {float(totals[broken[0]])} at step {step}: the optimisation "
+                f"diverged; lower learning_rate (it is {learning_rate(self.config):g}), or alpha, "
+                "beta and gamma together"
+            )
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return "can't allocate memory" in str(error) or "not enough memory" in str(error)
