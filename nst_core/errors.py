@@ -10,6 +10,9 @@
      +-- OutOfMemoryError    a size that does not fit into memory
      +-- CheckpointError     a checkpoint that does not belong to this run
      +-- StalePictureError   a picture asked of a step after the loop had gone on
+     +-- StoreError          a data folder or database that cannot be used
+     +-- RunError            a run that is not there, or not in a state for what was asked
+          +-- QueueFullError      as many runs wait as may
 
 A message says what was wrong, with the value, and what to do about it. Errors of other
 libraries are turned into these where they arise, so that a caller needs only this tree.
@@ -54,3 +57,15 @@ class CheckpointError(NSTError):
 
 class StalePictureError(NSTError):
     """A step's picture or checkpoint was asked for after the loop had gone on."""
+
+
+class StoreError(NSTError):
+    """The data folder or the database is missing, of another version, full or out of reach."""
+
+
+class RunError(NSTError, ValueError):
+    """A run is not there, or what was asked of it does not go with its state."""
+
+
+class QueueFullError(RunError):
+    """As many runs wait as may."""

@@ -1,0 +1,42 @@
+"""What is kept: pictures, runs, losses, snapshots and logs; nothing here computes."""
+
+from __future__ import annotations
+
+import threading
+
+from nst_core.store.records import (
+    LogLine,
+    Losses,
+    Run,
+    RunInput,
+    Snapshot,
+    StoredPicture,
+)
+from nst_core.store.store import Store, store_urls
+
+__all__ = [
+    "LogLine",
+    "Losses",
+    "Run",
+    "RunInput",
+    "Snapshot",
+    "Store",
+    "StoredPicture",
+    "open_store",
+]
+
+_open: dict[tuple[str, str], Store] = {}
+_opening = threading.Lock()
+
+
+def open_store() -> Store:
+    """Return the store that the environment names, opened once a process.
+
+    Raises:
+        StoreError: it cannot be used, or is of a newer version.
+    """
+    urls = store_urls()
+    with _opening:
+        if urls not in _open:
+            _open[urls] = Store(*urls)
+        return _open[urls]

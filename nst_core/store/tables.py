@@ -1,0 +1,125 @@
+"""The tables, as the newest migration leaves them; times are seconds since 1970 (UTC)."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+    }
+)
+
+STATES = ("queued", "running", "done", "failed", "cancelled", "interrupted")
+
+# Every file there is in the artifact folder, by the SHA-256 of its bytes.
+files = Table(
+    "files",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("bytes", BigInteger, nullable=False),
+    Column("added_at", Double, nullable=False),
+)
+
+# What people uploaded or picked, with a small picture for lists.
+pictures = Table(
+    "pictures",
+    metadata,
+    Column("sha256", ForeignKey("files.sha256"), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("thumbnail", ForeignKey("files.sha256"), nullable=False),
+    Column("chosen_at", Double, nullable=False),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("state", String(12), nullable=False),
+    Column("config", Text, nullable=False),  # JSON
+    Column("parent_id", ForeignKey("runs.id", ondelete="SET NULL")),
+    Column("created_at", Double, nullable=False),
+    Column("started_at", Double),
+    Column("ended_at", Double),
+    Column("message", Text, nullable=False, server_default=""),
+    # How far it is
+    Column("step", Integer, nullable=False, server_default="0"),
+    Column("steps", Integer, nullable=False),
+    Column("seconds", Double, nullable=False, server_default="0"),
+    Column("improvement", Double),
+    Column("losses", Text),  # the latest, JSON
+    Column("preview", ForeignKey("files.sha256")),
+    Column("preview_step", Integer),
+    Column("checkpoint", ForeignKey("files.sha256")),
+    Column("checkpoint_step", Integer, nullable=False, server_default="0"),
+    # What computed it, in words
+    Column("device", Text),
+    Column("weights", Text),
+    CheckConstraint(f"state IN ({', '.join(map(repr, STATES))})", name="state"),
+    sqlite_autoincrement=True,  # the number of a deleted run is never given again
+)
+Index("ix_runs_state", runs.c.state, runs.c.id)
+
+inputs = Table(
+    "inputs",
+    metadata,
+    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("role", String(16), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("sha256", ForeignKey("files.sha256"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+)
+
+snapshots = Table(
+    "snapshots",
+    metadata,
+    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("step", Integer, primary_key=True),
+    Column("output", Integer),  # 1, 2, ...; NULL is a picture kept on cancelling
+    Column("sha256", ForeignKey("files.sha256"), nullable=False, index=True),
+    Column("preview", ForeignKey("files.sha256"), nullable=False, index=True),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("total", Double, nullable=False),
+    Column("improvement", Double, nullable=False),
+    Column("seconds", Double, nullable=False),
+)
+
+# Losses of several steps in one row: float64, little-endian, step by step.
+losses = Table(
+    "losses",
+    metadata,
+    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("first_step", Integer, primary_key=True),
+    Column("last_step", Integer, nullable=False),
+    Column("terms", Text, nullable=False),  # JSON: total, content, style, tv, content/conv4_2, ...
+    Column("values", LargeBinary, nullable=False),
+)
+
+log = Table(
+    "log",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("at", Double, nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("text", Text, nullable=False),
+)
