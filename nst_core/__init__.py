@@ -22,6 +22,8 @@ if TYPE_CHECKING:
         recolor,
     )
     from nst_core.config import LAYERS, StyleTransferConfig, load_config
+    from nst_core.device import available_devices, describe_device, resolve_device
+    from nst_core.engine import DeviceStatus, Executor, LocalExecutor, local_executor
     from nst_core.errors import (
         CheckpointError,
         ConfigError,
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
         StoreError,
         WeightsError,
     )
+    from nst_core.export import corrected_png, losses_csv, recolor_picture, snapshots_zip
     from nst_core.image import Picture, load_image, load_mask, read_provenance, save_image
     from nst_core.losses import (
         content_loss,
@@ -57,7 +60,8 @@ if TYPE_CHECKING:
         open_store,
     )
     from nst_core.stylize import stylize
-    from nst_core.weights import load_encoder
+    from nst_core.submit import cancel_run, resume_run, submit_run
+    from nst_core.weights import WeightsInUse, imagenet_fetch, load_encoder, weights_in_use
 
 _HOMES = {
     "COLOR_METHODS": "color",
@@ -65,10 +69,13 @@ _HOMES = {
     "CheckpointError": "errors",
     "ConfigError": "errors",
     "DeviceError": "errors",
+    "DeviceStatus": "engine",
     "DivergenceError": "errors",
+    "Executor": "engine",
     "ImageError": "errors",
     "LAYERS": "config",
     "LayerError": "errors",
+    "LocalExecutor": "engine",
     "LogLine": "store",
     "Losses": "store",
     "NSTError": "errors",
@@ -86,23 +93,37 @@ _HOMES = {
     "StoredPicture": "store",
     "StyleTransferConfig": "config",
     "WeightsError": "errors",
+    "WeightsInUse": "weights",
+    "available_devices": "device",
+    "cancel_run": "submit",
     "content_loss": "losses",
+    "corrected_png": "export",
+    "describe_device": "device",
     "gram_matrix": "losses",
+    "imagenet_fetch": "weights",
     "load_config": "config",
     "load_encoder": "weights",
     "load_image": "image",
     "load_mask": "image",
+    "local_executor": "engine",
+    "losses_csv": "export",
     "luminance_transfer": "color",
     "match_covariance": "color",
     "match_histogram": "color",
     "open_store": "store",
     "read_provenance": "image",
     "recolor": "color",
+    "recolor_picture": "export",
+    "resolve_device": "device",
+    "resume_run": "submit",
     "save_image": "image",
+    "snapshots_zip": "export",
     "style_loss": "losses",
     "style_target": "losses",
     "stylize": "stylize",
+    "submit_run": "submit",
     "total_variation_loss": "losses",
+    "weights_in_use": "weights",
 }
 
 __all__ = [
@@ -112,9 +133,12 @@ __all__ = [
     "CheckpointError",
     "ConfigError",
     "DeviceError",
+    "DeviceStatus",
     "DivergenceError",
+    "Executor",
     "ImageError",
     "LayerError",
+    "LocalExecutor",
     "LogLine",
     "Losses",
     "NSTError",
@@ -132,23 +156,37 @@ __all__ = [
     "StoredPicture",
     "StyleTransferConfig",
     "WeightsError",
+    "WeightsInUse",
+    "available_devices",
+    "cancel_run",
     "content_loss",
+    "corrected_png",
+    "describe_device",
     "gram_matrix",
+    "imagenet_fetch",
     "load_config",
     "load_encoder",
     "load_image",
     "load_mask",
+    "local_executor",
+    "losses_csv",
     "luminance_transfer",
     "match_covariance",
     "match_histogram",
     "open_store",
     "read_provenance",
     "recolor",
+    "recolor_picture",
+    "resolve_device",
+    "resume_run",
     "save_image",
+    "snapshots_zip",
     "style_loss",
     "style_target",
     "stylize",
+    "submit_run",
     "total_variation_loss",
+    "weights_in_use",
 ]
 
 

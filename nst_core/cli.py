@@ -58,6 +58,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_stylize(commands)
     _add_recolor(commands)
     _add_weights(commands)
+    _add_worker(commands)
     _add_info(commands)
     return parser
 
@@ -210,23 +211,15 @@ def _recolor(options: argparse.Namespace) -> int:
     from dataclasses import replace
 
     from nst_core.cli_files import check_output, keep_former, result_provenance
-    from nst_core.color import recolor
+    from nst_core.export import recolor_picture
     from nst_core.image import load_image, load_mask, save_image
 
     output = check_output(options.output)
     strength = _number("--strength", options.strength)
     content, result = load_image(options.content), load_image(options.result)
     mask = load_mask(options.mask, size=result.size) if options.mask else None
-    pixels = recolor(result.pixels, content.pixels, options.method, strength=strength, mask=mask)
-    provenance = result_provenance(options.result) | {
-        "recolor": {
-            "method": options.method,
-            "strength": strength,
-            "content_sha256": content.sha256,
-            "result_sha256": result.sha256,
-        }
-    }
-    picture = replace(result, pixels=pixels, provenance=provenance)
+    result = replace(result, provenance=result_provenance(options.result))
+    picture = recolor_picture(result, content, options.method, strength=strength, mask=mask)
     former = keep_former(output, picture)
     save_image(picture, output)
     print(f"saved {output}" + (f" (the former one is now {former})" if former else ""))
@@ -299,6 +292,44 @@ def _weights_verify(options: argparse.Namespace) -> int:
     print(f"sha256   {weights.sha256}")
     print(f"layers   {weights.layers[0]} to {weights.layers[-1]} ({len(weights.layers)})")
     return 0
+
+
+# worker
+
+
+def _add_worker(commands: Any) -> None:
+    parser = commands.add_parser(
+        "worker",
+        help="compute the runs that wait in the store, one after the other",
+        description="Compute runs that wait in the store of NST_HOME (or NST_DATABASE_URL). "
+        "Ctrl-C ends the step in progress and leaves its run to be resumed.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--device", default="auto", help="auto (a GPU if there is one), cpu, cuda:1 or mps"
+    )
+    parser.add_argument("--until-empty", action="store_true", help="end when no run waits any more")
+    parser.set_defaults(run=_worker)
+
+
+def _worker(options: argparse.Namespace) -> int:
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch; see nst_core.engine
+    from nst_core.device import available_devices, resolve_device
+    from nst_core.store import open_store
+    from nst_core.worker import Worker, stop_on_signals, worker_id
+
+    device = str(resolve_device(options.device))
+    store = open_store()
+    is_best = device != "cpu" or available_devices() == ["cpu"]
+    worker = Worker(store, worker_id(device, is_best=is_best), device, _say)
+    stop_on_signals(worker)
+    _say(f"computing on {device} what waits in {store.place}; Ctrl-C stops")
+    worker.work(until_empty=options.until_empty)
+    return 130 if worker.stopping.is_set() else 0
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
 
 
 # info

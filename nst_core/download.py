@@ -8,13 +8,13 @@ import os
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from filelock import FileLock
 
-from nst_core.errors import WeightsError
+from nst_core.errors import NSTError, WeightsError
 
 CHUNK = 1 << 20
 ANSWER_WITHIN = 5.0  # seconds; a network that takes longer is no network
@@ -30,6 +30,44 @@ class Progress(NamedTuple):
 
     done: int
     total: int
+
+
+class BackgroundFetch:
+    """A download that goes on while nobody waits for it, in a thread of this process.
+
+    Ending the process ends it; the next one goes on from what arrived.
+
+    Args:
+        begin: starts the download, as :func:`fetch` does.
+    """
+
+    def __init__(self, begin: Callable[[], Iterator[Progress]]) -> None:
+        self._begin = begin
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self.progress = Progress(0, 0)
+        self.error: NSTError | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it is under way."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def start(self) -> None:
+        """Begin, or begin again after an error; while it runs, do nothing."""
+        with self._lock:
+            if self.is_running:
+                return
+            self.error, self.progress = None, Progress(0, 0)
+            self._thread = threading.Thread(target=self._fetch, daemon=True, name="download")
+            self._thread.start()
+
+    def _fetch(self) -> None:
+        try:
+            for progress in self._begin():
+                self.progress = progress
+        except NSTError as error:
+            self.error = error
 
 
 def sha256_of(path: Path) -> str:

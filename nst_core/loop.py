@@ -33,19 +33,28 @@ RECORD_EVERY_ON_GPU = 10
 """Steps between two records on a GPU, where reading a loss back holds up the next step."""
 
 
-def encoder_for(config: StyleTransferConfig) -> VGG19Encoder:
+def layers_for(config: StyleTransferConfig) -> tuple[str, ...]:
+    """Return the layers that a run with ``config`` looks at; at least one."""
+    layers = [pair.layer for pairs in active_layers(config) for pair in pairs]
+    return tuple(dict.fromkeys(layers)) or ("conv1_1",)
+
+
+def encoder_for(config: StyleTransferConfig, *, download: bool = True) -> VGG19Encoder:
     """Load the encoder that ``config`` asks for, as deep as its layers need.
+
+    Args:
+        download: whether ImageNet's weights may be fetched.
 
     Raises:
         LayerError, WeightsError: see :func:`~nst_core.weights.load_encoder`.
     """
-    layers = [pair.layer for pairs in active_layers(config) for pair in pairs]
     return load_encoder(
-        layers or ["conv1_1"],
+        layers_for(config),
         weights=config.weights,
         pooling=config.pooling,
         padding=config.padding,
         normalize_activations=config.normalize_activations,
+        download=download,
     )
 
 

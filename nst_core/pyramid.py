@@ -58,3 +58,17 @@ def plan_levels(size: int, steps: int, levels: int | Literal["auto"] = "auto") -
 def output_steps(steps: int, outputs: int) -> list[int]:
     """Return the steps at which pictures are kept: evenly spaced, the last on the last step."""
     return [round(steps * k / outputs) for k in range(1, outputs + 1)]
+
+
+def share_of_work(levels: list[Level], step: int) -> float:
+    """Return which share of a run's computing is done after ``step`` steps, 0 to 1.
+
+    A step's cost grows with its pixels, and so with the square of its level's long edge.
+    """
+    done = total = 0
+    for level in levels:
+        cost = level.long_edge**2
+        done += cost * min(step, level.steps)
+        total += cost * level.steps
+        step = max(0, step - level.steps)
+    return done / total

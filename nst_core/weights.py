@@ -18,13 +18,20 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from nst_core import calibration
 from nst_core.config import LAYERS
-from nst_core.download import NoNetworkError, Progress, fetch, sha256_of
+from nst_core.download import (
+    BackgroundFetch,
+    NoNetworkError,
+    Progress,
+    fetch,
+    sha256_of,
+)
 from nst_core.errors import WeightsError
 from nst_core.paths import weights_folder
 from nst_core.vgg import (
@@ -69,6 +76,10 @@ def fetch_imagenet() -> Iterator[Progress]:
     )
 
 
+imagenet_fetch = BackgroundFetch(fetch_imagenet)
+"""The one download of ImageNet's weights that a server has under way."""
+
+
 def try_imagenet() -> Iterator[Progress]:
     """Fetch ImageNet's weights where there is a network; end quietly where there is none.
 
@@ -105,12 +116,15 @@ def _known_offline() -> bool:
     return 0 <= age < _OFFLINE_SECONDS
 
 
-def find_weights(setting: str = "auto") -> tuple[Weights, dict[str, Tensor]]:
+def find_weights(
+    setting: str = "auto", *, download: bool = True
+) -> tuple[Weights, dict[str, Tensor]]:
     """Find, read and check network weights.
 
     Args:
         setting: ``"auto"``, ``"imagenet"``, ``"untrained"``, or the path of a state dict with
             torchvision's names.
+        download: whether ``"auto"`` may fetch ImageNet's weights.
 
     Returns:
         What they are, and the convolutions as ``{torchvision's name: float32 tensor}``.
@@ -120,29 +134,78 @@ def find_weights(setting: str = "auto") -> tuple[Weights, dict[str, Tensor]]:
     """
     if setting == "untrained":
         return _untrained("untrained (random filters), as asked for")
-    if setting == "imagenet":
+    if setting == "auto" and download and not os.environ.get("NST_WEIGHTS"):
+        for _ in try_imagenet():
+            pass
+    path, name, origin = _file_in_use(setting)
+    if path is None:
+        return _untrained(_why_untrained(download))
+    return _imagenet(path) if name == "imagenet" else _from_file(path, origin)
+
+
+def _why_untrained(download: bool) -> str:
+    reason = ""
+    if download:
+        offline = os.environ.get("NST_OFFLINE")
+        reason = " and NST_OFFLINE is set" if offline else " and no network answered"
+    return (
+        f"untrained (random filters), since ImageNet's are not here{reason}; "
+        "'python -m nst_core weights fetch' gets them"
+    )
+
+
+class WeightsInUse(NamedTuple):
+    """What a setting takes without a download: its name, its layers, and why, in words.
+
+    ``stamp`` changes where other weights would be taken.
+    """
+
+    name: str
+    layers: tuple[str, ...]
+    origin: str
+    stamp: tuple[str, int, int]
+
+
+def weights_in_use(setting: str = "auto") -> WeightsInUse:
+    """Say which weights a run with ``setting`` would take now, reading no more than it must.
+
+    Raises:
+        WeightsError: the weights asked for are missing, damaged or of wrong shapes.
+    """
+    if setting == "untrained":
+        return WeightsInUse(
+            "untrained", LAYERS, "untrained (random filters), as asked for", ("untrained", 0, 0)
+        )
+    path, name, origin = _file_in_use(setting)
+    if path is None:
+        return WeightsInUse("untrained", LAYERS, _why_untrained(False), ("untrained", 0, 0))
+    try:
+        stat = path.stat()
+    except OSError:
+        raise WeightsError(f"{path}: there is no such weights file; check the path") from None
+    stamp = (str(path.resolve()), stat.st_size, stat.st_mtime_ns)
+    return WeightsInUse(name or path.name, _layers_of(*stamp), origin, stamp)
+
+
+def _file_in_use(setting: str) -> tuple[Path | None, str, str]:
+    """Return the file that ``setting`` takes, what it is called (if not by its name), and why."""
+    given = os.environ.get("NST_WEIGHTS")
+    if setting == "auto" and given:
+        return Path(given), "", f"the file {given}, named by NST_WEIGHTS"
+    if setting in ("auto", "imagenet"):
         path = imagenet_path()
-        if path is None:
+        if path is None and setting == "imagenet":
             raise WeightsError(
                 "ImageNet's weights are not on this machine; fetch them with "
                 "'python -m nst_core weights fetch', or choose weights=untrained"
             )
-        return _imagenet(path)
-    if setting == "auto":
-        given = os.environ.get("NST_WEIGHTS")
-        if given:
-            return _from_file(Path(given), f"the file {given}, named by NST_WEIGHTS")
-        for _ in try_imagenet():
-            pass
-        path = imagenet_path()
-        if path is not None:
-            return _imagenet(path)
-        reason = "NST_OFFLINE is set" if os.environ.get("NST_OFFLINE") else "no network answered"
-        return _untrained(
-            f"untrained (random filters), since ImageNet's are not here and {reason}; "
-            "'python -m nst_core weights fetch' gets them"
-        )
-    return _from_file(Path(setting), f"the file {setting}, as asked for")
+        return path, "imagenet", "ImageNet (torchvision's IMAGENET1K_V1)"
+    return Path(setting), "", f"the file {setting}, as asked for"
+
+
+@lru_cache
+def _layers_of(path: str, size: int, modified: int) -> tuple[str, ...]:
+    return available_layers(read_state_dict(Path(path)))
 
 
 def _imagenet(path: Path) -> tuple[Weights, dict[str, Tensor]]:
@@ -253,6 +316,7 @@ def load_encoder(
     padding: str = "replicate",
     normalize_activations: bool = True,
     device: str | torch.device = "cpu",
+    download: bool = True,
 ) -> VGG19Encoder:
     """Find weights and build the encoder up to the deepest of ``layers``.
 
@@ -263,6 +327,7 @@ def load_encoder(
         normalize_activations: rescale each filter to a mean activation of 1 (Gatys et al. 2016,
             section 2).
         device: where the encoder shall live.
+        download: see :func:`find_weights`.
 
     Returns:
         The encoder; its ``source`` tells which weights it holds.
@@ -271,7 +336,7 @@ def load_encoder(
         LayerError: a layer is deeper than the weights reach.
         WeightsError: see :func:`find_weights`.
     """
-    source, state_dict = find_weights(weights)
+    source, state_dict = find_weights(weights, download=download)
     layers = source.layers if layers is None else tuple(layers)
     check_layers(layers, source.layers, source.name)
     if normalize_activations:

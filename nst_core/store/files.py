@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import fsspec
+from fsspec.implementations.local import LocalFileSystem
 
 from nst_core.errors import StoreError
 from nst_core.paths import write_atomically
@@ -25,15 +26,19 @@ class Files:
     """
 
     def __init__(self, url: str) -> None:
-        self.place = re.sub(r"//[^/@]*@", "//", url)  # as people may read it, without a password
+        self.url = url
+        self.place = _hide_password(url)
         try:
-            self.system, self.root = fsspec.core.url_to_fs(url)
-        except (ImportError, ValueError) as error:
+            if "://" in url:
+                self.system, self.root = fsspec.core.url_to_fs(url)
+            else:  # fsspec would take "::" in a folder's name for a chain of URLs
+                self.system, self.root = LocalFileSystem(), str(Path(url).expanduser().absolute())
+        except Exception as error:  # each backend has its own
             raise StoreError(
-                f"NST_ARTIFACTS_URL: {self.place} cannot be used ({error}); give a folder or an "
-                "fsspec URL whose package is installed"
+                f"NST_ARTIFACTS_URL: {self.place} cannot be used ({_reason(error)}); give a folder "
+                "or an fsspec URL whose package is installed"
             ) from None
-        self.is_local = "file" in self.system.protocol
+        self.is_local = isinstance(self.system, LocalFileSystem)
 
     def write(self, data: bytes) -> str:
         """Keep ``data``, whole or not at all, and return its SHA-256; writing twice is one.
@@ -44,19 +49,32 @@ class Files:
         digest = hashlib.sha256(data).hexdigest()
         path = self._path(digest)
         try:
-            if self.system.exists(path):
+            if self._size(path) == len(data):
                 return digest
             if self.is_local:  # a local put is not atomic in fsspec; object stores' are
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
                 write_atomically(Path(path), data)
             else:
-                self.system.pipe_file(path, data)
-        except OSError as error:
+                self._put(path, data)
+        except Exception as error:
             raise StoreError(
-                f"{self.place}: cannot be written ({error.strerror or error}); make room, or "
+                f"{self.place}: cannot be written ({_reason(error)}); make room, or "
                 "choose another place with NST_HOME or NST_ARTIFACTS_URL"
             ) from None
         return digest
+
+    def _size(self, path: str) -> int | None:
+        try:
+            return int(self.system.size(path))
+        except FileNotFoundError:
+            return None
+
+    def _put(self, path: str, data: bytes) -> None:
+        try:
+            self.system.pipe_file(path, data)
+        except FileNotFoundError:  # a backend with real folders
+            self.system.makedirs(path.rpartition("/")[0], exist_ok=True)
+            self.system.pipe_file(path, data)
 
     def read(self, digest: str) -> bytes:
         """Return the bytes whose SHA-256 is ``digest``.
@@ -70,9 +88,9 @@ class Files:
             raise StoreError(
                 f"the file {digest[:12]}… is not in {self.place} any more; it was removed there"
             ) from None
-        except OSError as error:
+        except Exception as error:
             raise StoreError(
-                f"{self.place}: cannot be read ({error.strerror or error}); check your access"
+                f"{self.place}: cannot be read ({_reason(error)}); check your access"
             ) from None
         if hashlib.sha256(data).hexdigest() != digest:
             raise StoreError(
@@ -81,14 +99,18 @@ class Files:
         return data
 
     def remove(self, digest: str) -> None:
-        """Remove a file; one that is not there is no error."""
+        """Remove a file; one that is not there is no error.
+
+        Raises:
+            StoreError: the place cannot be written.
+        """
         try:
             self.system.rm_file(self._path(digest))
         except FileNotFoundError:
             return
-        except OSError as error:
+        except Exception as error:
             raise StoreError(
-                f"{self.place}: cannot be written ({error.strerror or error}); check your access"
+                f"{self.place}: cannot be written ({_reason(error)}); check your access"
             ) from None
 
     def _path(self, digest: str) -> str:
@@ -102,3 +124,12 @@ class Files:
             with contextlib.suppress(OSError):
                 if time.time() - path.stat().st_mtime > 3600:
                     path.unlink()
+
+
+def _hide_password(text: str) -> str:
+    return re.sub(r"://.*@", "://", text)
+
+
+def _reason(error: Exception) -> str:
+    known = error.strerror if isinstance(error, OSError) else None
+    return _hide_password(" ".join(str(known or error).split())[:200]) or type(error).__name__

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_core.config import StyleTransferConfig
+from nst_core.pyramid import plan_levels, share_of_work
 
 State = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
 Role = Literal["content", "style", "content mask", "style mask"]
@@ -94,6 +95,13 @@ class Run:
     def styles(self) -> tuple[RunInput, ...]:
         """Its style pictures, in order."""
         return tuple(item for item in self.inputs if item.role == "style")
+
+    @property
+    def seconds_left(self) -> float | None:
+        """About how long it will compute on; None before there is anything to judge by."""
+        plan = plan_levels(self.config.size, self.config.steps, self.config.levels)
+        done = share_of_work(plan, self.step)
+        return self.seconds * (1 - done) / done if self.seconds and done else None
 
     @property
     def title(self) -> str:

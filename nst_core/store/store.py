@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, union_all, update
+from sqlalchemy import (
+    URL,
+    ColumnElement,
+    Connection,
+    delete,
+    func,
+    insert,
+    select,
+    union_all,
+    update,
+)
 
 from nst_core.config import StyleTransferConfig
 from nst_core.errors import QueueFullError, RunError, StoreError
 from nst_core.image import load_image
 from nst_core.paths import home
 from nst_core.store import tables as t
-from nst_core.store.database import Database, now
+from nst_core.store.database import Database, after_commit, now
 from nst_core.store.files import Files
 from nst_core.store.previews import encode_preview
 from nst_core.store.records import (
@@ -31,6 +43,7 @@ from nst_core.store.records import (
 
 THUMBNAIL_EDGE = 256  # px
 KEEP_UNUSED_DAYS = 30  # pictures that were uploaded and never used
+_HIGHEST_ID = 2**31 - 1  # that the column holds
 
 # Every column that holds a file; one that stands in none of them is free to go.
 _REFERENCES = (
@@ -57,14 +70,16 @@ class Store:
 
     def __init__(self, database_url: str | None = None, artifacts_url: str | None = None) -> None:
         urls = store_urls()
-        self.database = Database(database_url or urls[0])
         self.files = Files(artifacts_url or urls[1])
+        self.database = Database(database_url or urls[0])
 
     @property
     def place(self) -> str:
         """Where data is kept, as people read it."""
         if self.database.is_sqlite and self.files.is_local:
-            return str(home())
+            folder = Path(self.database.place).parent
+            if folder == Path(self.files.root).parent:
+                return str(folder)
         return f"{self.database.place} and {self.files.place}"
 
     def close(self) -> None:
@@ -92,14 +107,26 @@ class Store:
         return digest
 
     def free(self, connection: Connection, digests: Iterable[str | None]) -> None:
-        """Remove those files that no row holds any more."""
+        """Remove those files that no row holds any more, once the transaction is committed.
+
+        Sooner, a process that is killed before its commit would leave rows without their files.
+        """
         wanted = {digest for digest in digests if digest}
-        if not wanted:
-            return
+        if wanted:
+            after_commit(connection, lambda: self._remove_unused(wanted))
+
+    def _remove_unused(self, digests: set[str]) -> None:
+        # What cannot be removed now goes when the store is tidied
+        with contextlib.suppress(StoreError), self.database.write() as connection:
+            for digest in digests - self._held(connection, digests):
+                connection.execute(delete(t.files).where(t.files.c.sha256 == digest))
+                self.files.remove(digest)
+
+    def _held(self, connection: Connection, digests: Iterable[str]) -> set[str]:
+        """Return those of ``digests`` that a row holds."""
+        wanted = list(digests)
         held = union_all(*(select(column).where(column.in_(wanted)) for column in _REFERENCES))
-        for digest in wanted - set(connection.scalars(held)):
-            connection.execute(delete(t.files).where(t.files.c.sha256 == digest))
-            self.files.remove(digest)
+        return set(connection.scalars(held))
 
     # Pictures
 
@@ -168,17 +195,20 @@ class Store:
         """
         with self.database.write() as connection:
             self._check_room(connection, most_waiting)
+            known_parent = select(t.runs.c.id).where(t.runs.c.id == parent_id)
             values = {
                 "state": "queued",
                 "config": config.model_dump_json(),
-                "parent_id": parent_id,
+                "parent_id": known_parent.scalar_subquery(),  # it may have been deleted
                 "created_at": now(),
                 "steps": config.steps,
+                "wants": "cuda:0" if config.device == "cuda" else config.device,
             }
             added = connection.execute(insert(t.runs).values(values).returning(t.runs.c.id))
             run_id = int(added.scalar_one())
+            held = self._held(connection, [item.sha256 for item in inputs])
             for item in inputs:
-                if not self._holds(connection, item.sha256):
+                if item.sha256 not in held:
                     raise StoreError(f"{item.name} is not in the store any more; choose it again")
                 connection.execute(insert(t.inputs).values(run_id=run_id, **item._asdict()))
         return run_id
@@ -195,17 +225,13 @@ class Store:
                 "some, or raise NST_QUEUE_LIMIT"
             )
 
-    def _holds(self, connection: Connection, digest: str) -> bool:
-        query = select(t.files.c.sha256).where(t.files.c.sha256 == digest)
-        return connection.scalar(query) is not None
-
     def run(self, run_id: int) -> Run:
         """Return a run as it is now.
 
         Raises:
             RunError: there is none of this number.
         """
-        found = self._runs([t.runs.c.id == run_id], 1)
+        found = self._runs([t.runs.c.id == run_id], 1) if 0 < run_id <= _HIGHEST_ID else []
         if not found:
             raise RunError(f"there is no run {run_id}; it was deleted, or the address is wrong")
         return found[0]
@@ -284,7 +310,7 @@ class Store:
         return list(connection.scalars(query))
 
     def tidy(self) -> None:
-        """Free pictures that no run used and nobody chose for a month."""
+        """Free pictures that no run used and nobody chose for a month, and what else is unused."""
         with self.database.write() as connection:
             gone = connection.execute(
                 delete(t.pictures)
@@ -295,6 +321,8 @@ class Store:
                 .returning(t.pictures.c.sha256, t.pictures.c.thumbnail)
             )
             self.free(connection, [digest for row in gone for digest in row])
+            unused = select(t.files.c.sha256).except_(*(select(column) for column in _REFERENCES))
+            self.free(connection, connection.scalars(unused))
         self.files.remove_leftovers()
 
     # What came of a run
@@ -338,5 +366,6 @@ class Store:
 
 def store_urls() -> tuple[str, str]:
     """Return the URLs of the database and of the files, as the environment says."""
-    database = os.environ.get("NST_DATABASE_URL") or f"sqlite:///{home() / 'nst-lab.db'}"
+    built_in = URL.create("sqlite", database=str(home() / "nst-lab.db"))
+    database = os.environ.get("NST_DATABASE_URL") or built_in.render_as_string()
     return database, os.environ.get("NST_ARTIFACTS_URL") or str(home() / "files")

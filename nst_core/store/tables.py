@@ -15,7 +15,22 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    TypeDecorator,
 )
+
+
+class Words(TypeDecorator[str]):
+    """Text from anywhere, as a file's name; what databases refuse in a text becomes "?"."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: object) -> str | None:
+        """Replace half surrogates (bytes of a name that are no UTF-8) and NUL."""
+        if value is None:
+            return None
+        return value.encode("utf-8", "replace").decode("utf-8").replace("\0", "?")
+
 
 metadata = MetaData(
     naming_convention={
@@ -42,7 +57,7 @@ pictures = Table(
     "pictures",
     metadata,
     Column("sha256", ForeignKey("files.sha256"), primary_key=True),
-    Column("name", Text, nullable=False),
+    Column("name", Words, nullable=False),
     Column("width", Integer, nullable=False),
     Column("height", Integer, nullable=False),
     Column("thumbnail", ForeignKey("files.sha256"), nullable=False),
@@ -59,7 +74,7 @@ runs = Table(
     Column("created_at", Double, nullable=False),
     Column("started_at", Double),
     Column("ended_at", Double),
-    Column("message", Text, nullable=False, server_default=""),
+    Column("message", Words, nullable=False, server_default=""),
     # How far it is
     Column("step", Integer, nullable=False, server_default="0"),
     Column("steps", Integer, nullable=False),
@@ -71,8 +86,15 @@ runs = Table(
     Column("checkpoint", ForeignKey("files.sha256")),
     Column("checkpoint_step", Integer, nullable=False, server_default="0"),
     # What computed it, in words
-    Column("device", Text),
-    Column("weights", Text),
+    Column("device", Words),
+    Column("weights", Words),
+    # Who has it: a worker, at a place (machine and device), until its lease ends
+    Column("wants", String(16), nullable=False, server_default="auto"),  # the device asked for
+    Column("worker", Text),
+    Column("place", Text),
+    Column("lease_until", Double),
+    Column("deaths", Integer, nullable=False, server_default="0"),  # of workers that had it
+    Column("cancel_at", Double),  # when a cancel was asked for
     CheckConstraint(f"state IN ({', '.join(map(repr, STATES))})", name="state"),
     sqlite_autoincrement=True,  # the number of a deleted run is never given again
 )
@@ -85,7 +107,7 @@ inputs = Table(
     Column("role", String(16), primary_key=True),
     Column("position", Integer, primary_key=True),
     Column("sha256", ForeignKey("files.sha256"), nullable=False, index=True),
-    Column("name", Text, nullable=False),
+    Column("name", Words, nullable=False),
 )
 
 snapshots = Table(
@@ -121,5 +143,5 @@ log = Table(
     Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("at", Double, nullable=False),
     Column("step", Integer, nullable=False),
-    Column("text", Text, nullable=False),
+    Column("text", Words, nullable=False),
 )

@@ -1,0 +1,286 @@
+"""One run, start to end: from the store, through ``stylize()``, back into the store."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from contextlib import closing
+from dataclasses import replace
+from typing import NamedTuple
+
+from torch import Tensor
+
+from nst_core.checkpoint import Checkpoint
+from nst_core.config import StyleTransferConfig
+from nst_core.device import describe_device, resolve_device
+from nst_core.errors import CheckpointError, NSTError, OutOfMemoryError, StoreError
+from nst_core.image import Picture, encode_png, load_image, load_mask
+from nst_core.loop import encoder_for, layers_for
+from nst_core.step import Step
+from nst_core.store import Run, Store
+from nst_core.store.previews import encode_preview
+from nst_core.store.queue import ClaimLostError, WorkerId
+from nst_core.store.writer import RunWriter
+from nst_core.stylize import stylize
+from nst_core.vgg import VGG19Encoder
+from nst_core.weights import weights_in_use
+
+logger = logging.getLogger(__name__)
+
+PREVIEW_EVERY = 1.0  # seconds
+CHECKPOINT_EVERY = 5.0  # seconds
+LOG_EVERY = 1.0  # seconds
+LOG_LINES = 60  # about so many lines a run, however many steps it has
+MOST_OVERHEAD = 20  # looking may take a twentieth of the time: what is slow is done less often
+
+
+class EncoderCache:
+    """The network of the last run, kept for the next that asks for the same weights."""
+
+    def __init__(self) -> None:
+        self._key: tuple[object, ...] = ()
+        self._encoder: VGG19Encoder | None = None
+
+    def get(self, config: StyleTransferConfig) -> tuple[VGG19Encoder, bool]:
+        """Return the encoder that ``config`` asks for, and whether it was loaded already.
+
+        Raises:
+            LayerError, WeightsError: see :func:`~nst_core.weights.load_encoder`.
+        """
+        key = (
+            weights_in_use(config.weights).stamp,
+            config.pooling,
+            config.padding,
+            config.normalize_activations,
+            config.device,
+        )
+        cached = self._encoder
+        if (
+            cached is not None
+            and key == self._key
+            and set(layers_for(config)) <= set(cached.layers)
+        ):
+            return cached, True
+        self.clear()
+        encoder = encoder_for(config, download=False)
+        self._key, self._encoder = key, encoder
+        return encoder, False
+
+    def clear(self) -> None:
+        """Give the memory back."""
+        self._key, self._encoder = (), None
+
+
+class Inputs(NamedTuple):
+    """The decoded pictures and masks of a run."""
+
+    content: Picture
+    styles: list[Picture]
+    content_mask: Tensor | None
+    style_masks: list[Tensor | None]
+
+
+def load_inputs(store: Store, run: Run) -> Inputs:
+    """Decode the pictures and masks of ``run``.
+
+    Raises:
+        StoreError: a file is gone or damaged.
+        ImageError: one cannot be decoded, or a mask does not fit its picture.
+    """
+    content = load_image(store.read(run.content.sha256), name=run.content.name)
+    styles = [load_image(store.read(item.sha256), name=item.name) for item in run.styles]
+    content_mask: Tensor | None = None
+    style_masks: list[Tensor | None] = [None] * len(styles)
+    for item in run.inputs:
+        if item.role == "content mask":
+            content_mask = load_mask(store.read(item.sha256), size=content.size, name=item.name)
+        elif item.role == "style mask":
+            size = styles[item.position].size
+            mask = load_mask(store.read(item.sha256), size=size, name=item.name)
+            style_masks[item.position] = mask
+    return Inputs(content, styles, content_mask, style_masks)
+
+
+def execute(
+    store: Store,
+    run: Run,
+    worker: WorkerId,
+    *,
+    device: str = "auto",
+    encoders: EncoderCache | None = None,
+    stopping: threading.Event | None = None,
+) -> None:
+    """Compute a claimed run and write all that comes of it; end it in exactly one state.
+
+    Args:
+        device: where this worker computes, in place of the device that the run asked for.
+        encoders: what may still be loaded from the run before.
+        stopping: once it is set, the run is left ``interrupted``, with a checkpoint.
+    """
+    writer = RunWriter(store, run, worker)
+    stopping = stopping or threading.Event()
+    encoders = encoders or EncoderCache()
+    try:
+        _Execution(store, run, writer, device, encoders, stopping).go()
+    except ClaimLostError:
+        logger.warning("run %d was taken away; nothing more of it is written", run.id)
+    except NSTError as error:
+        if isinstance(error, OutOfMemoryError):
+            encoders.clear()
+        _fail(writer, run, str(error))
+    except Exception as error:  # a bug of ours fails the run, and not the worker
+        logger.exception("run %d failed", run.id)
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        _fail(
+            writer,
+            run,
+            f"An unexpected error ended the run ({reason}); the worker's log has the rest",
+        )
+
+
+def _fail(writer: RunWriter, run: Run, message: str) -> None:
+    logger.info("run %d failed: %s", run.id, message)
+    try:
+        writer.say(f"failed: {message}")
+        writer.end("failed", message)
+    except (ClaimLostError, StoreError) as error:
+        logger.warning("run %d: its end could not be written (%s)", run.id, error)
+
+
+class _Rhythm:
+    """When something is due again: every so many seconds, less often where it takes long."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.next = time.monotonic() + seconds
+
+    def is_due(self) -> bool:
+        return time.monotonic() >= self.next
+
+    def done(self, began: float) -> None:
+        took = time.monotonic() - began
+        self.next = time.monotonic() + max(self.seconds, MOST_OVERHEAD * took)
+
+
+class _Execution:
+    def __init__(
+        self,
+        store: Store,
+        run: Run,
+        writer: RunWriter,
+        device: str,
+        encoders: EncoderCache,
+        stopping: threading.Event,
+    ) -> None:
+        self.store = store
+        self.run = run
+        self.writer = writer
+        self.config = run.config.changed(device=device)
+        self.encoders = encoders
+        self.stopping = stopping
+        self.previews = _Rhythm(PREVIEW_EVERY)
+        self.previews.next = 0.0  # the first picture is shown at once
+        self.checkpoints = _Rhythm(CHECKPOINT_EVERY)
+        self.logged = (0, 0.0)  # step and time of the last line
+
+    def go(self) -> None:
+        """Compute until the end, a cancel, or a stop."""
+        inputs = load_inputs(self.store, self.run)
+        encoder, was_loaded = self.encoders.get(self.config)
+        resume = self._resume()
+        start = resume.index if resume else 0
+        device = resolve_device(self.config.device)
+        assert encoder.source is not None
+        origin = encoder.source.origin
+        self.writer.begin(start, describe_device(device), origin)
+        self.writer.say(f"{'going on from' if start else 'started at'} step {start} on {device}")
+        self.writer.say(f"weights: {origin}{' (loaded already)' if was_loaded else ''}")
+        self.writer.write()
+        steps = stylize(
+            inputs.content,
+            inputs.styles,
+            self.config,
+            content_mask=inputs.content_mask,
+            style_masks=inputs.style_masks,
+            encoder=encoder,
+            resume=resume,
+        )
+        with closing(steps):
+            for step in steps:
+                if self._after(step):
+                    return
+
+    def _resume(self) -> Checkpoint | None:
+        if self.run.checkpoint is None:
+            return None
+        try:
+            return Checkpoint.from_bytes(self.store.read(self.run.checkpoint))
+        except (CheckpointError, StoreError) as error:
+            self.writer.say(f"starting anew: {error}")
+            return None
+
+    def _after(self, step: Step) -> bool:
+        """Write what a step brought; return whether it was the last."""
+        writer = self.writer
+        writer.add(
+            step.index, dict(step.history), improvement=step.improvement, seconds=step.seconds
+        )
+        self._log(step)
+        if step.output is not None:
+            self._snapshot(step)
+        if step.is_last:
+            writer.end("done", "")
+            return True
+        if self.previews.is_due():
+            began = time.monotonic()
+            writer.preview(encode_preview(step.image()))
+            self.previews.done(began)
+        if self.checkpoints.is_due():
+            began = time.monotonic()
+            writer.checkpoint(step.checkpoint().to_bytes())
+            self.checkpoints.done(began)
+        if writer.is_due:
+            writer.write()
+        if writer.cancelling:
+            self._leave(step, "cancelled", f"Cancelled at step {step.index} of {step.total}")
+        elif self.stopping.is_set():
+            self._leave(step, "interrupted", f"Stopped at step {step.index} of {step.total}")
+        return writer.cancelling or self.stopping.is_set()
+
+    def _leave(self, step: Step, state: str, message: str) -> None:
+        """Keep the picture and the way to go on, and end before the last step."""
+        self.writer.checkpoint(step.checkpoint().to_bytes())
+        if state == "cancelled" and step.output is None:
+            self._snapshot(step)
+        self.writer.say(message)
+        ended = f"{message}. Resume goes on from there."
+        self.writer.end("cancelled" if state == "cancelled" else "interrupted", ended)
+
+    def _snapshot(self, step: Step) -> None:
+        picture = step.image()
+        # The settings that were asked for; this worker's name for its device is its own affair.
+        settings = self.run.config.model_dump(mode="json")
+        picture = replace(picture, provenance={**picture.provenance, "config": settings})
+        preview = encode_preview(picture)
+        self.writer.snapshot(
+            encode_png(picture), preview, output=step.output, size=(picture.height, picture.width)
+        )
+        self.writer.preview(preview)
+
+    def _log(self, step: Step) -> None:
+        index, when = self.logged
+        often = max(1, step.total // LOG_LINES)
+        is_due = step.index - index >= often and time.monotonic() - when >= LOG_EVERY
+        if is_due or step.output is not None or step.is_last:
+            self.logged = (step.index, time.monotonic())
+            self.writer.say(step_line(step))
+
+
+def step_line(step: Step) -> str:
+    """Say how far a run is: ``step 100/300  total 1.118e+09  improved 55.5 %  3.2 s``."""
+    level = f"  level {step.level}/{step.levels}" if step.levels > 1 else ""
+    return (
+        f"step {step.index}/{step.total}{level}  total {step.losses['total']:.3e}  "
+        f"improved {step.improvement:.1f} %  {step.seconds:.1f} s"
+    )

@@ -1,0 +1,120 @@
+"""What people ask of runs: begin, cancel, go on. All of it is written to the store, and no more."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from nst_core.config import StyleTransferConfig
+from nst_core.errors import ConfigError, ImageError
+from nst_core.image import fit_size
+from nst_core.loop import layers_for
+from nst_core.pyramid import plan_levels
+from nst_core.store import RunInput, Store, StoredPicture
+from nst_core.store.queue import Queue
+from nst_core.vgg import check_layers
+from nst_core.weights import weights_in_use
+
+MOST_WAITING = 500  # runs; NST_QUEUE_LIMIT takes its place
+MOST_STYLES = 4
+
+
+def submit_run(
+    store: Store,
+    config: StyleTransferConfig,
+    content: StoredPicture,
+    styles: Sequence[StoredPicture],
+    *,
+    content_mask: StoredPicture | None = None,
+    style_masks: Sequence[StoredPicture | None] = (),
+    parent_id: int | None = None,
+) -> int:
+    """Check a run as far as can be without computing, put it into the queue, return its number.
+
+    Args:
+        content, styles: pictures of the store; 1 to 4 styles.
+        content_mask: of the content's size, white where the picture may change.
+        style_masks: one a style, of its size, or None; empty is none.
+        parent_id: the run that this one was forked from.
+
+    Raises:
+        ConfigError: settings do not go with each other or with the pictures; LayerError where
+            the network's weights do not reach a layer.
+        ImageError: a picture would become too thin, or a mask has another size.
+        WeightsError: the weights asked for cannot be used.
+        StoreError: a picture is not in the store any more.
+        QueueFullError: as many runs wait as may.
+    """
+    _check(config, content, styles, content_mask, style_masks)
+    inputs = [RunInput("content", 0, content.sha256, content.name)]
+    for position, style in enumerate(styles):
+        inputs.append(RunInput("style", position, style.sha256, style.name))
+    if content_mask is not None:
+        inputs.append(RunInput("content mask", 0, content_mask.sha256, content_mask.name))
+    for position, mask in enumerate(style_masks):
+        if mask is not None:
+            inputs.append(RunInput("style mask", position, mask.sha256, mask.name))
+    return store.add_run(config, inputs, parent_id=parent_id, most_waiting=queue_limit())
+
+
+def cancel_run(store: Store, run_id: int) -> None:
+    """Ask a run to stop: at once where it waits, after the step in progress where it runs.
+
+    Raises:
+        RunError: it is not there, or has ended.
+    """
+    Queue(store).cancel(run_id)
+
+
+def resume_run(store: Store, run_id: int) -> None:
+    """Put a run that stopped early back into the queue, to go on from its checkpoint.
+
+    Raises:
+        RunError: it is not there, active, or done.
+    """
+    Queue(store).resume(run_id)
+
+
+def queue_limit() -> int:
+    """Return how many runs may wait: ``NST_QUEUE_LIMIT``, or 500.
+
+    Raises:
+        ConfigError: the variable holds no whole number above 0.
+    """
+    text = os.environ.get("NST_QUEUE_LIMIT") or str(MOST_WAITING)
+    if not text.isdecimal() or int(text) < 1:
+        raise ConfigError(f"NST_QUEUE_LIMIT must be a whole number above 0, got {text!r}")
+    return int(text)
+
+
+def _check(
+    config: StyleTransferConfig,
+    content: StoredPicture,
+    styles: Sequence[StoredPicture],
+    content_mask: StoredPicture | None,
+    style_masks: Sequence[StoredPicture | None],
+) -> None:
+    if not 1 <= len(styles) <= MOST_STYLES:
+        raise ConfigError(f"a run takes 1 to {MOST_STYLES} style pictures, got {len(styles)}")
+    if config.style_weights and len(config.style_weights) != len(styles):
+        raise ConfigError(
+            f"style_weights: {len(config.style_weights)} for {len(styles)} style pictures; give "
+            "one weight a picture, or none for equal shares"
+        )
+    if style_masks and len(style_masks) != len(styles):
+        raise ConfigError(
+            f"{len(style_masks)} style masks for {len(styles)} style pictures; give one a picture"
+        )
+    used = weights_in_use(config.weights)
+    check_layers(layers_for(config), used.layers, used.name)
+    coarsest = plan_levels(config.size, config.steps, config.levels)[0].long_edge
+    fit_size((content.height, content.width), coarsest)
+    for style in styles:
+        fit_size((style.height, style.width), round(coarsest * config.style_scale))
+    pairs = [(content_mask, content), *zip(style_masks, styles, strict=False)]
+    for mask, picture in pairs:
+        if mask and (mask.width, mask.height) != (picture.width, picture.height):
+            raise ImageError(
+                f"{mask.name}: the mask is {mask.width} x {mask.height} px and its picture "
+                f"{picture.width} x {picture.height} px; make both the same size"
+            )

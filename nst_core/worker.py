@@ -1,0 +1,193 @@
+"""A worker: claims runs for one device, one after the other, and computes them.
+
+``python -m nst_core.worker --device cpu --supervised`` is what
+:class:`~nst_core.engine.LocalExecutor` starts; ``python -m nst_core worker`` starts one by hand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from nst_core.errors import StoreError
+from nst_core.store import Run, Store, open_store
+from nst_core.store.queue import ClaimLostError, Queue, WorkerId
+
+if TYPE_CHECKING:
+    from nst_core.run import EncoderCache
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.3  # between two looks at an empty queue
+RENEW_SECONDS = 5.0  # between two heartbeats, however long a step takes
+REAP_SECONDS = 10.0
+GRACE_SECONDS = 1.2  # for the step in progress, once the server has gone
+
+
+def worker_id(device: str, *, is_best: bool, name: str = "") -> WorkerId:
+    """Return who computes on ``device`` of this machine.
+
+    Args:
+        device: ``"cpu"``, ``"mps"``, ``"cuda:1"``.
+        is_best: whether runs that leave the choice (``auto``) are computed here.
+    """
+    machine = socket.gethostname()
+    accepts = (device, "auto") if is_best else (device,)
+    return WorkerId(name or f"{machine}-{uuid.uuid4().hex}", f"{machine}/{device}", accepts)
+
+
+class Worker:
+    """Computes the runs of ``store`` that ``identity`` may take, until :meth:`stop`.
+
+    Args:
+        device: what this process calls its device; ``identity`` has the machine's name for it.
+        tell: takes a line a run, for a person who watches.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        identity: WorkerId,
+        device: str,
+        tell: Callable[[str], None] = logger.info,
+    ) -> None:
+        self.store = store
+        self.queue = Queue(store)
+        self.identity = identity
+        self.device = device
+        self.tell = tell
+        self.stopping = threading.Event()
+        self._run_id: int | None = None
+
+    def stop(self) -> None:
+        """Ask for an end: after the step in progress, its run is left to be resumed."""
+        self.stopping.set()
+
+    def work(self, *, until_empty: bool = False) -> None:
+        """Claim and compute, until stopped (or until no run waits)."""
+        from nst_core.run import EncoderCache  # torch comes with it: the process is up before
+
+        encoders = EncoderCache()
+        threading.Thread(target=self._heartbeat, daemon=True).start()
+        reaped = 0.0
+        while not self.stopping.is_set():
+            try:
+                if time.monotonic() - reaped > REAP_SECONDS:
+                    self.queue.reap()
+                    reaped = time.monotonic()
+                run = self.queue.claim(self.identity)
+            except StoreError as error:  # a database that restarts comes back
+                logger.warning("%s", error)
+                self.stopping.wait(5)
+                continue
+            if run is not None:
+                self._compute(run, encoders)
+            elif until_empty:
+                return
+            else:
+                self.stopping.wait(POLL_SECONDS)
+
+    def _compute(self, run: Run, encoders: EncoderCache) -> None:
+        from nst_core.run import execute
+
+        self._run_id = run.id
+        self.tell(f"{run.title}: {run.steps} steps")
+        try:
+            execute(
+                self.store,
+                run,
+                self.identity,
+                device=self.device,
+                encoders=encoders,
+                stopping=self.stopping,
+            )
+        finally:
+            self._run_id = None
+        try:
+            ended = self.store.run(run.id)
+        except Exception:  # deleted meanwhile, or the store is out of reach: said before
+            return
+        self.tell(f"run {run.id}: {ended.state}{': ' if ended.message else ''}{ended.message}")
+
+    def _heartbeat(self) -> None:
+        while not self.stopping.wait(RENEW_SECONDS):
+            run_id = self._run_id
+            if run_id is None:
+                continue
+            try:
+                self.queue.renew(run_id, self.identity)
+            except (ClaimLostError, StoreError) as error:
+                logger.warning("the lease of run %d was not renewed: %s", run_id, error)
+
+    def leave(self) -> None:
+        """Write that the run in progress is interrupted, without waiting for its step."""
+        self.queue.interrupt(self.identity.name, "The server stopped")
+
+
+def watch_parent(worker: Worker) -> None:
+    """End this process soon after standard input closes, so that none outlives its parent."""
+
+    def watch() -> None:
+        while os.read(0, 1024):
+            pass
+        worker.stop()
+        time.sleep(GRACE_SECONDS)
+        try:
+            worker.leave()
+        finally:
+            os._exit(0)  # the main thread may be in a step that takes a minute
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def stop_on_signals(worker: Worker) -> None:
+    """Take Ctrl-C and SIGTERM as a request to stop after the step in progress; obey a second."""
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if worker.stopping.is_set():
+            worker.leave()
+            os._exit(128 + number)
+        worker.stop()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, note)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a supervised worker; its log goes to standard error."""
+    parser = argparse.ArgumentParser(prog="python -m nst_core.worker")
+    parser.add_argument("--name", required=True)
+    parser.add_argument("--device", required=True, help="the machine's name, as cuda:1")
+    parser.add_argument("--local-device", required=True, help="this process's name, as cuda")
+    parser.add_argument("--best", action="store_true", help="take runs that want any device")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
+    )
+    identity = worker_id(options.device, is_best=options.best, name=options.name)
+    worker = Worker(open_store(), identity, options.local_device)
+    stop_on_signals(worker)
+    watch_parent(worker)
+    _be_nice()
+    worker.work()
+    return 0
+
+
+def _be_nice() -> None:
+    """Let the pages go first: they need little, and someone waits for them."""
+    if hasattr(os, "nice"):
+        os.nice(5)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
