@@ -1,0 +1,122 @@
+"""The settings of this session, kept apart from the widgets that show them.
+
+Widgets round, clamp and vanish; what a file or a run said must not. So the values live under one
+key of the session, each widget is set from them before it is drawn, and writes into them only
+when a person moves it. That outlasts a change of page without the widgets' help.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from nst_core import LAYERS, StyleTransferConfig
+
+VALUES = "set_values"
+STYLE_WEIGHTS = "set_style_weights"
+FORMER = "set_former"
+SHAPES = "set_shapes"
+LAYER_FIELDS = ("content_layers", "style_layers")
+
+
+def values() -> dict[str, Any]:
+    """Return the session's settings by name, ``style_weights`` aside; layers as dictionaries."""
+    found: dict[str, Any] = st.session_state[VALUES]
+    return found
+
+
+def settle(name: str, value: Any) -> None:
+    """Keep ``value`` as the setting ``name``."""
+    values()[name] = value
+
+
+def begin(layers: Sequence[str]) -> None:
+    """Give a new session its defaults; a session that has settings keeps them."""
+    if VALUES not in st.session_state:
+        config = defaults(layers)
+        st.session_state[VALUES] = _values_of(config)
+        st.session_state.setdefault(STYLE_WEIGHTS, config.style_weights)
+
+
+def read() -> StyleTransferConfig:
+    """Return the session's settings as a config.
+
+    Raises:
+        ConfigError: they do not go together, or one of them cannot be read.
+    """
+    return StyleTransferConfig(**values(), style_weights=st.session_state.get(STYLE_WEIGHTS, ()))
+
+
+def put_settings(config: StyleTransferConfig) -> None:
+    """Make ``config`` the session's settings; what they were can be had back with Undo.
+
+    Call it from a callback, or in a script before the panel is drawn.
+    """
+    _exchange({VALUES: _values_of(config), STYLE_WEIGHTS: config.style_weights}, "Undo")
+
+
+def swap_former() -> None:
+    """Go back to the settings before the last exchange; a second call returns."""
+    word, former = st.session_state[FORMER]
+    _exchange(former, "Redo" if word == "Undo" else "Undo")
+
+
+def former_word() -> str | None:
+    """Return what a button for :func:`swap_former` should say, or None if nothing is kept."""
+    kept = st.session_state.get(FORMER)
+    return kept[0] if kept else None
+
+
+def _exchange(new: dict[str, Any], word: str) -> None:
+    state = st.session_state
+    old = {VALUES: state.get(VALUES, {}), STYLE_WEIGHTS: state.get(STYLE_WEIGHTS, ())}
+    if old[VALUES] and old != new:
+        state[FORMER] = (word, old)
+    for key, value in new.items():
+        state[key] = value
+    for field in LAYER_FIELDS:
+        state.pop(f"set_{field}_top", None)
+
+
+def is_default(layers: Sequence[str]) -> bool:
+    """Say whether a reset would change nothing."""
+    config = defaults(layers)
+    weights = tuple(st.session_state.get(STYLE_WEIGHTS, ()))
+    return values() == _values_of(config) and weights == config.style_weights
+
+
+def defaults(layers: Sequence[str]) -> StyleTransferConfig:
+    """Return the defaults, kept to the ``layers`` on offer where they allow it."""
+    config = StyleTransferConfig()
+    if not layers:
+        return config
+    style = {name: share for name, share in config.style_layers if name in layers}
+    content = {name: share for name, share in config.content_layers if name in layers}
+    deepest = max(layers, key=LAYERS.index)
+    return config.changed(
+        style_layers=style or dict.fromkeys(layers, 1 / len(layers)),
+        content_layers=content or {deepest: 1.0},
+    )
+
+
+def bind(key: str, value: Any, shape: Any = None) -> str:
+    """Set the widget ``key`` to ``value`` where it differs, and return the key.
+
+    Only where it differs: a widget that is set in every run would jump back under a hand that
+    moves it meanwhile. ``shape`` is what else Streamlit tells widgets apart by (limits, options):
+    when it changes, the widget is a new one and forgets.
+    """
+    state = st.session_state
+    shapes: dict[str, Any] = state.setdefault(SHAPES, {})
+    if key not in state or state[key] != value or shapes.get(key) != shape:
+        state[key] = value
+    shapes[key] = shape
+    return key
+
+
+def _values_of(config: StyleTransferConfig) -> dict[str, Any]:
+    named = {name: getattr(config, name) for name in type(config).model_fields}
+    named.pop("style_weights")
+    return named | {field: dict(named[field]) for field in LAYER_FIELDS}
