@@ -39,8 +39,15 @@ if TYPE_CHECKING:
         StoreError,
         WeightsError,
     )
-    from nst_core.export import corrected_png, losses_csv, recolor_picture, snapshots_zip
-    from nst_core.image import Picture, load_image, load_mask, read_provenance, save_image
+    from nst_core.export import corrected_picture, losses_csv, recolor_picture, snapshots_zip
+    from nst_core.image import (
+        Picture,
+        encode_png,
+        load_image,
+        load_mask,
+        read_provenance,
+        save_image,
+    )
     from nst_core.losses import (
         content_loss,
         gram_matrix,
@@ -57,6 +64,7 @@ if TYPE_CHECKING:
         Snapshot,
         Store,
         StoredPicture,
+        encode_preview,
         open_store,
     )
     from nst_core.stylize import stylize
@@ -97,8 +105,10 @@ _HOMES = {
     "available_devices": "device",
     "cancel_run": "submit",
     "content_loss": "losses",
-    "corrected_png": "export",
+    "corrected_picture": "export",
     "describe_device": "device",
+    "encode_png": "image",
+    "encode_preview": "store",
     "gram_matrix": "losses",
     "imagenet_fetch": "weights",
     "load_config": "config",
@@ -160,8 +170,10 @@ __all__ = [
     "available_devices",
     "cancel_run",
     "content_loss",
-    "corrected_png",
+    "corrected_picture",
     "describe_device",
+    "encode_png",
+    "encode_preview",
     "gram_matrix",
     "imagenet_fetch",
     "load_config",

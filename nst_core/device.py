@@ -47,7 +47,16 @@ def describe_device(device: torch.device) -> str:
         return f"{properties.name} ({properties.total_memory / 2**30:.0f} GiB)"
     if device.type == "mps":
         return "Apple GPU"
-    return f"{_processor()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads in use"
+    cores = f"{os.cpu_count()} cores, {torch.get_num_threads()} threads in use"
+    return f"{_processor()}, {cores}{_memory()}"
+
+
+def _memory() -> str:
+    try:
+        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):  # no POSIX
+        return ""
+    return f", {total / 2**30:.0f} GiB of memory"
 
 
 def _processor() -> str:

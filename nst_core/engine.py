@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 LOOK_EVERY = 0.2  # seconds between two looks at the workers while runs are active
 LOOK_IDLE = 2.0  # and while none is
 CANCEL_WITHIN = 10.0  # seconds, before a worker that does not obey is ended
-STOP_WITHIN = 1.8  # seconds for the workers to end when the server does
+STOP_WITHIN = 1.4  # seconds for the workers to end when the server does
 STARTS_BEFORE_PAUSE = 3  # of workers that end before they took a run
 PAUSE_SECONDS = 60.0
 LOG_BYTES = 1_000_000  # a worker's log begins anew beyond this
@@ -109,8 +109,10 @@ class LocalExecutor:
         with self._lock:
             if self._thread is not None and self._thread.is_alive():
                 return
-            self._ending.clear()
-            self._thread = threading.Thread(target=self._supervise, daemon=True, name="executor")
+            self._ending = threading.Event()  # its own, should the former thread be busy still
+            self._thread = threading.Thread(
+                target=self._supervise, args=(self._ending,), daemon=True, name="executor"
+            )
             self._thread.start()
             atexit.register(self.stop)
 
@@ -121,14 +123,12 @@ class LocalExecutor:
 
     def stop(self) -> None:
         """End the workers within two seconds; their runs are left to be resumed."""
-        self._ending.set()
-        self._look.set()
-        thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(0.5)
-        with self._lock:
+        with self._lock:  # within which workers are started: none is afterwards
+            self._ending.set()
+            self._look.set()
             children = list(self._children.values())
             self._children.clear()
+            thread, self._thread = self._thread, None
         atexit.unregister(self.stop)
         for child in children:
             with contextlib.suppress(OSError):
@@ -142,6 +142,8 @@ class LocalExecutor:
                 child.process.wait()
             with contextlib.suppress(StoreError):
                 self.queue.interrupt(child.name, "The server stopped")
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(0.5)
 
     def status(self) -> list[DeviceStatus]:
         """Return every device and what it does."""
@@ -157,13 +159,13 @@ class LocalExecutor:
 
     # The supervisor
 
-    def _supervise(self) -> None:
+    def _supervise(self, ending: threading.Event) -> None:
         with contextlib.suppress(StoreError):
             self.store.tidy()
-        while not self._ending.is_set():
-            active = True
+        while not ending.is_set():
+            active = False
             try:
-                active = self._look_after()
+                active = self._look_after(ending)
             except StoreError as error:
                 logger.warning("%s", error)
             except Exception:  # whatever happens, the runs that wait stay looked after
@@ -171,46 +173,54 @@ class LocalExecutor:
             self._look.wait(LOOK_EVERY if active else LOOK_IDLE)
             self._look.clear()
 
-    def _look_after(self) -> bool:
+    def _look_after(self, ending: threading.Event) -> bool:
         """Do what is needed now; return whether runs are active."""
         for device, child in list(self._children.items()):
             if child.process.poll() is not None:
                 self._bury(device, child)
             else:
-                self._enforce_cancel(child)
-        self.queue.reap()
+                self._watch(device, child)
+        # A laptop that slept let the leases of its own workers run out, and they go on
+        self.queue.reap(spare=[child.name for child in list(self._children.values())])
         wanted = self.queue.wanted()
         for device in self.devices:
             accepts = worker_id(device, is_best=self._is_best(device)).accepts
             if device in self._children or self._is_paused(device):
                 continue
             if wanted.intersection(accepts):
-                self._spawn(device)
+                self._spawn(device, ending)
         return bool(wanted) or self.store.count("running") > 0
 
     def _is_best(self, device: str) -> bool:
         """Whether runs that leave the choice go there: any GPU, or the CPU where there is none."""
         return device != "cpu" or self.devices == ["cpu"]
 
-    def _spawn(self, device: str) -> None:
+    def _spawn(self, device: str, ending: threading.Event) -> None:
         name = worker_id(device, is_best=False).name
-        log = _log_path(device)
-        command = [sys.executable, "-m", "nst_core.worker", "--name", name, "--device", device]
-        command += ["--local-device", device.partition(":")[0]]
-        command += ["--best"] if self._is_best(device) else []
-        with self._lock, log.open("ab") as output:
-            if self._ending.is_set():
+        with self._lock:
+            if ending.is_set() or device in self._children:
                 return
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=self._environment(device),
-                start_new_session=True,  # Ctrl-C is the server's; the worker ends with it
-            )
+            try:
+                log = _log_path(device)
+                with log.open("ab") as output:
+                    process = subprocess.Popen(
+                        self._command(device, name),
+                        stdin=subprocess.PIPE,
+                        stdout=output,
+                        stderr=subprocess.STDOUT,
+                        env=self._environment(device),
+                        start_new_session=True,  # Ctrl-C is the server's; the worker ends with it
+                    )
+            except (OSError, StoreError) as error:
+                self._note_failure(device, f"no worker for {device} could be started ({error})")
+                return
             self._children[device] = _Child(name, process, log)
         logger.info("worker %d started on %s", process.pid, device)
+
+    def _command(self, device: str, name: str) -> list[str]:
+        command = [sys.executable, "-m", "nst_core.worker", "--name", name, "--device", device]
+        command += ["--local-device", device.partition(":")[0]]
+        return [*command, "--best"] if self._is_best(device) else command
 
     def _environment(self, device: str) -> dict[str, str]:
         root = str(Path(__file__).resolve().parents[1])
@@ -235,22 +245,32 @@ class LocalExecutor:
 
     def _bury(self, device: str, child: _Child) -> None:
         """See to the run of a worker that died, and to what keeps workers from starting."""
+        if self._children.get(device) is not child:  # stop() has it
+            return
+        reason = _why(child.process.returncode)
+        had_a_run = self.queue.running(child.name) is not None
+        self.queue.worker_died(child.name, reason)  # or an error, and the next look tries again
         with self._lock:
             if self._children.get(device) is child:
                 del self._children[device]
         _stdin(child).close()
-        reason = _why(child.process.returncode)
-        had_a_run = self.queue.running(child.name) is not None
-        self.queue.worker_died(child.name, reason)
         logger.warning("worker %d on %s died: %s", child.process.pid, device, reason)
-        if had_a_run or child.took_a_run:
+        lived = time.monotonic() - child.started
+        if had_a_run or child.took_a_run or lived > PAUSE_SECONDS:
             self._failed_starts.pop(device, None)
             return
+        self._note_failure(
+            device,
+            f"the worker for {device} ended before it took a run ({reason}); see {child.log}",
+        )
+
+    def _note_failure(self, device: str, problem: str) -> None:
         count = self._failed_starts.get(device, (0, 0.0))[0] + 1
         self._failed_starts[device] = (count, time.monotonic())
-        self._problems[device] = (
-            f"the worker for {device} ended before it took a run ({reason}); see {child.log}"
-        )
+        if count >= STARTS_BEFORE_PAUSE:
+            problem += f"; it is tried again every {PAUSE_SECONDS:.0f} seconds"
+        self._problems[device] = problem
+        logger.warning("%s", problem)
 
     def _is_paused(self, device: str) -> bool:
         count, when = self._failed_starts.get(device, (0, 0.0))
@@ -258,13 +278,13 @@ class LocalExecutor:
             return False
         return time.monotonic() - when < PAUSE_SECONDS
 
-    def _enforce_cancel(self, child: _Child) -> None:
+    def _watch(self, device: str, child: _Child) -> None:
+        """Note that a worker works, and end one that does not obey; the next look buries it."""
         if not child.took_a_run and self.queue.running(child.name) is not None:
             child.took_a_run = True
-            self._problems.clear()
+            self._problems.pop(device, None)
         if self.queue.overdue(child.name, CANCEL_WITHIN) is not None:
             child.process.kill()
-            child.process.wait()
 
 
 def _stdin(child: _Child) -> IO[bytes]:

@@ -10,7 +10,7 @@ import pandas as pd
 from torch import Tensor
 
 from nst_core.color import ColorMethod, recolor
-from nst_core.image import Picture, encode_png, load_image, read_provenance
+from nst_core.image import Picture, load_image, read_provenance
 from nst_core.store import Losses, Store
 
 
@@ -36,10 +36,10 @@ def recolor_picture(
     return replace(result, pixels=pixels, provenance={**result.provenance, "recolor": how})
 
 
-def corrected_png(
+def corrected_picture(
     store: Store, result: str, content: str, method: ColorMethod, *, strength: float = 1.0
-) -> bytes:
-    """Return a result of the store in the colours of its content, as a PNG.
+) -> Picture:
+    """Return a result of the store in the colours of its content.
 
     Args:
         result, content: their files' SHA-256.
@@ -51,7 +51,7 @@ def corrected_png(
     data = store.read(result)
     picture = replace(load_image(data, name="the result"), provenance=read_provenance(data))
     colours = load_image(store.read(content), name="the content")
-    return encode_png(recolor_picture(picture, colours, method, strength=strength))
+    return recolor_picture(picture, colours, method, strength=strength)
 
 
 def losses_csv(losses: Losses) -> str:

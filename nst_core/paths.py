@@ -24,14 +24,17 @@ def weights_folder() -> Path:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write ``data`` to ``path`` whole or not at all.
+    """Write ``data`` to ``path`` whole or not at all, also where the power fails.
 
     Raises:
         OSError: the folder is missing, full, or cannot be written; nothing is left behind.
     """
     temporary = path.parent / f".{uuid.uuid4().hex}.tmp"
     try:
-        temporary.write_bytes(data)
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())  # else the name may reach the disk before the bytes do
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -21,6 +21,7 @@ from nst_core.step import Step
 from nst_core.store import Run, Store
 from nst_core.store.previews import encode_preview
 from nst_core.store.queue import ClaimLostError, WorkerId
+from nst_core.store.records import State
 from nst_core.store.writer import RunWriter
 from nst_core.stylize import stylize
 from nst_core.vgg import VGG19Encoder
@@ -49,7 +50,7 @@ class EncoderCache:
             LayerError, WeightsError: see :func:`~nst_core.weights.load_encoder`.
         """
         key = (
-            weights_in_use(config.weights).stamp,
+            weights_in_use(config.weights),
             config.pooling,
             config.padding,
             config.normalize_activations,
@@ -242,20 +243,22 @@ class _Execution:
             self.checkpoints.done(began)
         if writer.is_due:
             writer.write()
-        if writer.cancelling:
-            self._leave(step, "cancelled", f"Cancelled at step {step.index} of {step.total}")
-        elif self.stopping.is_set():
-            self._leave(step, "interrupted", f"Stopped at step {step.index} of {step.total}")
-        return writer.cancelling or self.stopping.is_set()
+        if writer.cancelling or self.stopping.is_set():
+            self._leave(step)
+            return True
+        return False
 
-    def _leave(self, step: Step, state: str, message: str) -> None:
+    def _leave(self, step: Step) -> None:
         """Keep the picture and the way to go on, and end before the last step."""
-        self.writer.checkpoint(step.checkpoint().to_bytes())
+        writer = self.writer
+        writer.checkpoint(step.checkpoint().to_bytes())
+        state: State = "cancelled" if writer.cancelling else "interrupted"
         if state == "cancelled" and step.output is None:
             self._snapshot(step)
-        self.writer.say(message)
-        ended = f"{message}. Resume goes on from there."
-        self.writer.end("cancelled" if state == "cancelled" else "interrupted", ended)
+        verb = "Cancelled" if state == "cancelled" else "Stopped"
+        message = f"{verb} at step {step.index} of {step.total}"
+        writer.say(message)
+        writer.end(state, f"{message}. Resume goes on from there.")
 
     def _snapshot(self, step: Step) -> None:
         picture = step.image()

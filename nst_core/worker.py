@@ -19,7 +19,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from nst_core.errors import StoreError
+from nst_core.errors import NSTError, StoreError
 from nst_core.store import Run, Store, open_store
 from nst_core.store.queue import ClaimLostError, Queue, WorkerId
 
@@ -31,7 +31,9 @@ logger = logging.getLogger(__name__)
 POLL_SECONDS = 0.3  # between two looks at an empty queue
 RENEW_SECONDS = 5.0  # between two heartbeats, however long a step takes
 REAP_SECONDS = 10.0
-GRACE_SECONDS = 1.2  # for the step in progress, once the server has gone
+RETRY_SECONDS = 5.0  # after the store was out of reach
+GRACE_SECONDS = 0.9  # for the step in progress, once the server has gone
+LEAVE_SECONDS = 0.4  # to write that a run is left; where the store is busy, the lease runs out
 
 
 def worker_id(device: str, *, is_best: bool, name: str = "") -> WorkerId:
@@ -68,6 +70,8 @@ class Worker:
         self.tell = tell
         self.stopping = threading.Event()
         self._run_id: int | None = None
+        self._may_hold = False  # a run that could not be ended, as the store was out of reach
+        self._reaped = 0.0
 
     def stop(self) -> None:
         """Ask for an end: after the step in progress, its run is left to be resumed."""
@@ -78,29 +82,43 @@ class Worker:
         from nst_core.run import EncoderCache  # torch comes with it: the process is up before
 
         encoders = EncoderCache()
-        threading.Thread(target=self._heartbeat, daemon=True).start()
-        reaped = 0.0
-        while not self.stopping.is_set():
-            try:
-                if time.monotonic() - reaped > REAP_SECONDS:
-                    self.queue.reap()
-                    reaped = time.monotonic()
-                run = self.queue.claim(self.identity)
-            except StoreError as error:  # a database that restarts comes back
-                logger.warning("%s", error)
-                self.stopping.wait(5)
-                continue
-            if run is not None:
-                self._compute(run, encoders)
-            elif until_empty:
-                return
-            else:
-                self.stopping.wait(POLL_SECONDS)
+        ended = threading.Event()
+        threading.Thread(target=self._heartbeat, args=(ended,), daemon=True).start()
+        try:
+            while not self.stopping.is_set():
+                try:
+                    run = self._next()
+                    if run is None and until_empty and not self._is_wanted():
+                        return
+                except NSTError as error:  # a database that restarts comes back
+                    logger.warning("%s", error)
+                    self._may_hold = True
+                    self.stopping.wait(RETRY_SECONDS)
+                    continue
+                if run is None:
+                    self.stopping.wait(POLL_SECONDS)
+                else:
+                    self._compute(run, encoders)
+        finally:
+            ended.set()
+
+    def _next(self) -> Run | None:
+        if self._may_hold:
+            self.queue.interrupt(self.identity.name, "The store was out of reach when it ended")
+            self._may_hold = False
+        if time.monotonic() - self._reaped > REAP_SECONDS:
+            self.queue.reap()
+            self._reaped = time.monotonic()
+        return self.queue.claim(self.identity)
+
+    def _is_wanted(self) -> bool:
+        """Whether runs wait that are for this place, which another process may be using."""
+        return not self.queue.wanted().isdisjoint(self.identity.accepts)
 
     def _compute(self, run: Run, encoders: EncoderCache) -> None:
         from nst_core.run import execute
 
-        self._run_id = run.id
+        self._run_id, self._may_hold = run.id, True
         self.tell(f"{run.title}: {run.steps} steps")
         try:
             execute(
@@ -119,15 +137,16 @@ class Worker:
             return
         self.tell(f"run {run.id}: {ended.state}{': ' if ended.message else ''}{ended.message}")
 
-    def _heartbeat(self) -> None:
-        while not self.stopping.wait(RENEW_SECONDS):
+    def _heartbeat(self, ended: threading.Event) -> None:
+        while not ended.wait(RENEW_SECONDS):
             run_id = self._run_id
             if run_id is None:
                 continue
             try:
                 self.queue.renew(run_id, self.identity)
             except (ClaimLostError, StoreError) as error:
-                logger.warning("the lease of run %d was not renewed: %s", run_id, error)
+                if self._run_id == run_id:  # else it ended meanwhile
+                    logger.warning("the lease of run %d was not renewed: %s", run_id, error)
 
     def leave(self) -> None:
         """Write that the run in progress is interrupted, without waiting for its step."""
@@ -142,10 +161,7 @@ def watch_parent(worker: Worker) -> None:
             pass
         worker.stop()
         time.sleep(GRACE_SECONDS)
-        try:
-            worker.leave()
-        finally:
-            os._exit(0)  # the main thread may be in a step that takes a minute
+        _leave_now(worker, 0)  # the main thread may be in a step that takes a minute
 
     threading.Thread(target=watch, daemon=True).start()
 
@@ -155,12 +171,19 @@ def stop_on_signals(worker: Worker) -> None:
 
     def note(number: int, frame: FrameType | None) -> None:
         if worker.stopping.is_set():
-            worker.leave()
-            os._exit(128 + number)
+            _leave_now(worker, 128 + number)
         worker.stop()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, note)
+
+
+def _leave_now(worker: Worker, code: int) -> None:
+    """End this process; the thread that asks may itself hold the store's lock, so none waits."""
+    leaving = threading.Thread(target=worker.leave, daemon=True)
+    leaving.start()
+    leaving.join(LEAVE_SECONDS)
+    os._exit(code)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -190,4 +213,6 @@ def _be_nice() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    logging.shutdown()
+    os._exit(code)  # the server waits, and torch takes half a second to be torn down

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from nst_core.download import NoNetworkError, Progress, fetch
+from nst_core.download import BackgroundFetch, NoNetworkError, Progress, fetch
 from nst_core.errors import WeightsError
 
 DATA = bytes(range(256)) * 12_000  # 3 MB
@@ -171,3 +171,63 @@ def test_a_folder_that_is_a_file_is_said(server: Server, tmp_path: Path) -> None
     (tmp_path / "file").write_text("")
     with pytest.raises(WeightsError, match="set NST_HOME to a folder that can be written"):
         get(server, tmp_path / "file" / "weights.pth")
+
+
+def background(server: Server, path: Path, prefix: str = SHA256[:8]) -> BackgroundFetch:
+    return BackgroundFetch(lambda: fetch(server.url, path, sha256_prefix=prefix))
+
+
+def wait(download: BackgroundFetch) -> None:
+    assert download._thread is not None
+    download._thread.join(30)
+    assert not download.is_running
+
+
+def test_a_download_in_the_background_tells_its_progress(server: Server, tmp_path: Path) -> None:
+    download = background(server, tmp_path / "weights.pth")
+    assert not download.is_running
+    assert (download.progress, download.error) == (Progress(0, 0), None)
+    download.start()
+    wait(download)
+    assert (tmp_path / "weights.pth").read_bytes() == DATA
+    assert (download.progress, download.error) == (Progress(len(DATA), len(DATA)), None)
+
+
+def test_a_download_that_runs_is_not_begun_twice(tmp_path: Path) -> None:
+    begun, go_on = [], threading.Event()
+
+    def begin() -> Iterator[Progress]:
+        begun.append(True)
+        yield Progress(1, 2)
+        go_on.wait(30)
+
+    download = BackgroundFetch(begin)
+    threads = [threading.Thread(target=download.start) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert download.is_running
+    go_on.set()
+    wait(download)
+    assert len(begun) == 1
+    download.start()
+    wait(download)
+    assert len(begun) == 2
+
+
+def test_an_error_in_the_background_is_kept_until_it_is_begun_again(
+    server: Server, tmp_path: Path
+) -> None:
+    server.break_after = 1_500_000
+    download = background(server, tmp_path / "weights.pth")
+    download.start()
+    wait(download)
+    assert "broke off after 1.5 of 3.1 MB" in str(download.error)
+    server.break_after = None
+    download.start()
+    assert download.error is None
+    wait(download)
+    assert download.error is None
+    assert server.asked == [None, "bytes=1500000-"]
+    assert (tmp_path / "weights.pth").read_bytes() == DATA

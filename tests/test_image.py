@@ -764,12 +764,10 @@ def test_saving_that_breaks_off_keeps_the_old_file(
     target = tmp_path / "out.png"
     target.write_bytes(b"old")
 
-    def full_disk(path: Path, data: bytes) -> int:
-        with path.open("wb") as file:
-            file.write(data[:10])
+    def full_disk(file: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full_disk)
+    monkeypatch.setattr(os, "fsync", full_disk)
     with pytest.raises(ImageError, match=r"cannot be written \(no space left on device\)"):
         save_image(IMAGE, target)
     assert [path.name for path in tmp_path.iterdir()] == ["out.png"]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from nst_core import Run, StyleTransferConfig
 from nst_core.errors import ConfigError
-from nst_core.pyramid import Level, output_steps, plan_levels
+from nst_core.pyramid import Level, output_steps, plan_levels, share_of_work
 
 
 @pytest.mark.parametrize(
@@ -45,3 +46,42 @@ def test_outputs_are_even_and_the_last_is_the_last_step() -> None:
         steps = output_steps(10, outputs)
         assert steps[-1] == 10
         assert len(set(steps)) == outputs
+
+
+@pytest.mark.parametrize("step", [0, 1, 50, 99, 100])
+def test_at_one_level_the_share_of_work_is_that_of_the_steps(step: int) -> None:
+    assert share_of_work(plan_levels(512, 100, 1), step) == pytest.approx(step / 100)
+
+
+def test_a_coarse_level_is_a_small_share_of_the_work() -> None:
+    levels = [Level(250, 2), Level(500, 1), Level(1000, 1)]  # costs 1, 1, 4, 16
+    shares = [share_of_work(levels, step) for step in range(5)]
+    assert shares == pytest.approx([0, 1 / 22, 2 / 22, 6 / 22, 1])
+
+
+@pytest.mark.parametrize("levels", range(1, 7))
+def test_all_work_is_done_at_the_last_step(levels: int) -> None:
+    plan = plan_levels(2048, 99, levels)
+    shares = [share_of_work(plan, step) for step in range(100)]
+    assert shares == sorted(shares)
+    assert (shares[0], shares[-1]) == (0, 1)
+    assert share_of_work(plan, 200) == 1
+
+
+@pytest.mark.parametrize(
+    ("levels", "step", "seconds", "left"),
+    [
+        (1, 25, 10.0, 30.0),
+        (1, 100, 10.0, 0.0),
+        (2, 66, 66.0, 136.0),  # 66 cheap steps, and 34 of four times the cost
+        (1, 0, 0.0, None),
+        (1, 3, 0.0, None),
+    ],
+)
+def test_a_run_tells_how_long_it_will_compute_on(
+    levels: int, step: int, seconds: float, left: float | None
+) -> None:
+    config = StyleTransferConfig(size=1024, steps=100, levels=levels)
+    unused = dict.fromkeys(Run.__dataclass_fields__)
+    run = Run(**{**unused, "config": config, "step": step, "seconds": seconds})  # type: ignore[arg-type]
+    assert run.seconds_left == (None if left is None else pytest.approx(left))

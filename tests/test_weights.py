@@ -16,7 +16,13 @@ from nst_core.config import LAYERS
 from nst_core.download import NoNetworkError
 from nst_core.errors import LayerError, WeightsError
 from nst_core.vgg import weight_names
-from nst_core.weights import find_weights, load_encoder, read_state_dict, wants_download
+from nst_core.weights import (
+    find_weights,
+    load_encoder,
+    read_state_dict,
+    wants_download,
+    weights_in_use,
+)
 from tests.conftest import random_state_dict
 
 FEW = LAYERS[:3]
@@ -251,3 +257,67 @@ def test_real_imagenet_layers_are_read(imagenet_layers: Path) -> None:
     found, _ = find_weights(str(imagenet_layers))
     assert found.layers == LAYERS[:8]
     assert found.sha256.startswith("73a091ae")
+
+
+# What a run would take
+
+
+def test_what_is_in_use_is_what_is_found(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = save(tmp_path / "given.pth", random_state_dict(FEW, seed=2))
+    assert weights_in_use("auto")[:2] == ("untrained", LAYERS)
+    assert "ImageNet's are not here" in weights_in_use("auto").origin
+    assert "as asked for" in weights_in_use("untrained").origin
+    with pytest.raises(WeightsError, match=r"not on this machine; fetch them"):
+        weights_in_use("imagenet")
+    fake_imagenet(home / "weights" / weights.IMAGENET_FILE, monkeypatch)
+    stamps = set()
+    for setting, name in (
+        ("auto", "imagenet"),
+        ("imagenet", "imagenet"),
+        (str(given), "given.pth"),
+    ):
+        used, (found, _) = weights_in_use(setting), find_weights(setting)
+        assert used[:3] == (found.name, found.layers, found.origin)
+        assert used.name == name
+        stamps.add(used.stamp)
+    assert len(stamps) == 2
+    monkeypatch.setenv("NST_WEIGHTS", str(given))
+    assert weights_in_use("auto").name == "given.pth"
+    assert "NST_WEIGHTS" in weights_in_use("auto").origin
+    assert weights_in_use("auto").stamp == weights_in_use(str(given)).stamp
+
+
+def test_what_is_in_use_tells_where_a_file_stops(tmp_path: Path) -> None:
+    layers = LAYERS[: LAYERS.index("conv3_4") + 1]
+    path = save(tmp_path / "few.pth", random_state_dict(layers))
+    assert weights_in_use(str(path)).layers == layers
+
+
+def test_a_file_that_was_replaced_is_another(tmp_path: Path) -> None:
+    path = save(tmp_path / "few.pth", random_state_dict(FEW, seed=1))
+    before = weights_in_use(str(path))
+    assert weights_in_use(str(path)) == before
+    save(path, random_state_dict(LAYERS[:2], seed=2))
+    after = weights_in_use(str(path))
+    assert after.stamp != before.stamp
+    assert (before.layers, after.layers) == (FEW, LAYERS[:2])
+
+
+def test_a_file_that_cannot_be_used_is_said_before_it_is(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"no\.pth: there is no such weights file"):
+        weights_in_use(str(tmp_path / "no.pth"))
+    path = save(tmp_path / "few.pth", random_state_dict(FEW))
+    path.write_bytes(path.read_bytes()[:5000])
+    with pytest.raises(WeightsError, match=r"few\.pth: cannot be read as network weights"):
+        weights_in_use(str(path))
+
+
+def test_asking_what_is_in_use_computes_and_fetches_nothing(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NST_OFFLINE")
+    monkeypatch.setattr(weights, "fetch", lambda *a, **k: pytest.fail("a download was begun"))
+    assert weights_in_use("auto").name == "untrained"
+    assert not home.exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+from nst_core.store.previews import encode_preview
 from nst_core.store.records import (
     LogLine,
     Losses,
@@ -22,6 +23,7 @@ __all__ = [
     "Snapshot",
     "Store",
     "StoredPicture",
+    "encode_preview",
     "open_store",
 ]
 

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
-from filelock import FileLock
-from sqlalchemy import URL, Connection, Double, create_engine, event, inspect, make_url, text
+from sqlalchemy import (
+    URL,
+    Connection,
+    Double,
+    Engine,
+    create_engine,
+    event,
+    inspect,
+    make_url,
+    text,
+)
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import FunctionElement
@@ -18,7 +30,9 @@ from nst_core.errors import StoreError
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 BUSY_SECONDS = 30.0  # to wait for another process that is writing
+CONNECT_SECONDS = 10  # to wait for a server that does not answer
 _LOCK_KEY = 0x4E53544C  # of PostgreSQL's advisory lock: "NSTL"
+_migrating = threading.Lock()  # Alembic's context is one a process
 
 
 class now(FunctionElement[float]):  # noqa: N801  # reads as SQL's function
@@ -51,44 +65,49 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = _checked_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        arguments: dict[str, Any] = {"timeout": BUSY_SECONDS} if self.is_sqlite else {}
+        self.engine = _sqlite_engine(self.url) if self.is_sqlite else _postgresql_engine(self.url)
         try:
-            self.engine = create_engine(
-                self.url, connect_args=arguments, pool_pre_ping=not self.is_sqlite
-            )
-        except ModuleNotFoundError:
-            raise StoreError(
-                "PostgreSQL needs a driver: pip install 'psycopg[binary]', or unset "
-                "NST_DATABASE_URL to use the built-in database"
-            ) from None
-        if self.is_sqlite:
-            event.listen(self.engine, "connect", _prepare_sqlite)
-            event.listen(self.engine, "begin", _begin_sqlite)
-        with self.errors():
-            self._migrate()
+            with self.errors():
+                self._migrate()
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def place(self) -> str:
         """Where it is, without a password."""
         if self.is_sqlite:
             return str(self.url.database)
-        return self.url.render_as_string(hide_password=True)
+        harmless = {key: self.url.query[key] for key in ("host", "port") if key in self.url.query}
+        return self.url.set(query=harmless).render_as_string(hide_password=True)
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
-        """Yield a connection for reading, in one transaction."""
+        """Yield a connection for reading; all that is read is of one moment."""
         with self.errors(), self.engine.connect() as connection:
+            if not self.is_sqlite:
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
             yield connection
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Connection]:
         """Yield a connection in a transaction that no other writer overlaps."""
-        with self.errors(), self.engine.connect() as connection:
+        afterwards: list[Callable[[], None]] = []
+        with self.errors(), self.engine.connect() as connection, self._writing(connection):
+            yield connection.execution_options(nst_afterwards=afterwards)
+        for work in afterwards:
+            work()
+
+    @contextlib.contextmanager
+    def _writing(self, connection: Connection) -> Iterator[None]:
+        if self.is_sqlite:
             connection = connection.execution_options(nst_writes=True)
-            with connection.begin():
-                if not self.is_sqlite:
-                    _lock(connection)
-                yield connection
+        else:  # where each statement sees what was committed while the lock was waited for
+            connection = connection.execution_options(isolation_level="READ COMMITTED")
+        with connection.begin():
+            if not self.is_sqlite:
+                _lock(connection)
+            yield
 
     @contextlib.contextmanager
     def errors(self) -> Iterator[None]:
@@ -112,50 +131,51 @@ class Database:
     def _migrate(self) -> None:
         if self.revision() == _newest():
             return
-        with self._one_at_a_time():
-            found = self.revision()
-            if found == _newest():
-                return
-            if found is not None and found not in _revisions():
-                raise StoreError(
-                    f"the database {self.place} was written by a newer version of NST Lab "
-                    f"(revision {found}, and this one knows up to {_newest()}); update NST Lab, "
-                    "or set NST_HOME to another folder"
-                )
-            from alembic import command
+        with _migrating, self.engine.connect() as connection:
+            if self.is_sqlite:  # a table that is made anew must not take the rows that point at it
+                connection.detach()
+                connection.connection.cursor().execute("PRAGMA foreign_keys = OFF")
+            with self._writing(connection):
+                self._upgrade(connection)
 
-            with self.engine.connect() as connection:
-                connection = connection.execution_options(nst_writes=True)
-                with connection.begin():
-                    command.upgrade(_alembic(connection), "head")
+    def _upgrade(self, connection: Connection) -> None:
+        found = _revision(connection)
+        if found == _newest():  # by another process, meanwhile
+            return
+        if found is not None and found not in _revisions():
+            raise StoreError(
+                f"the database {self.place} was written by a newer version of NST Lab "
+                f"(revision {found}, and this one knows up to {_newest()}); update NST Lab, "
+                "or set NST_HOME to another folder"
+            )
+        from alembic import command
+
+        command.upgrade(_alembic(connection), "head")
 
     def revision(self) -> str | None:
         """Return the version of the database's tables, None where there are none."""
         with self.engine.connect() as connection:
-            if not inspect(connection).has_table("alembic_version"):
-                return None
-            value = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-            return None if value is None else str(value)
+            return _revision(connection)
 
-    @contextlib.contextmanager
-    def _one_at_a_time(self) -> Iterator[None]:
-        """Keep two processes from migrating at once."""
-        if self.is_sqlite and self.url.database:
-            with FileLock(self.url.database + ".lock"):
-                yield
-            return
-        with self.engine.connect() as connection, connection.begin():
-            _lock(connection, _LOCK_KEY + 1)
-            yield
+
+def after_commit(connection: Connection, work: Callable[[], None]) -> None:
+    """Do ``work`` when the transaction that :meth:`Database.write` began is committed."""
+    connection.get_execution_options()["nst_afterwards"].append(work)
 
 
 def _checked_url(url: str) -> URL:
     try:
         parsed = make_url(url)
-    except ArgumentError:
+        if url.startswith("sqlite:///"):  # before SQLAlchemy 2.1, a quoted path was not unquoted
+            parsed = parsed.set(database=unquote(url[len("sqlite:///") :].partition("?")[0]))
+    except (ArgumentError, ValueError):  # without the text, which may hold a password
         raise StoreError(
             "NST_DATABASE_URL is no database URL; give one as postgresql://user@host/name"
         ) from None
+    if "@" in (parsed.host or ""):
+        raise StoreError(
+            "NST_DATABASE_URL has two '@'; write '@' as %40 within a user's name or password"
+        )
     if parsed.get_backend_name() not in ("sqlite", "postgresql"):
         raise StoreError(
             f"NST_DATABASE_URL names {parsed.get_backend_name()!r}; NST Lab works with "
@@ -163,8 +183,11 @@ def _checked_url(url: str) -> URL:
         )
     if parsed.get_backend_name() == "postgresql":
         return parsed.set(drivername="postgresql+psycopg")
-    if not parsed.database or parsed.database == ":memory:":
-        raise StoreError("an SQLite database needs a file that processes can share")
+    if not parsed.database or parsed.database == ":memory:" or parsed.host or parsed.query:
+        raise StoreError(
+            "an SQLite database needs a file that processes can share; give it as "
+            "sqlite:////folder/nst-lab.db"
+        )
     try:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -172,17 +195,48 @@ def _checked_url(url: str) -> URL:
             f"{Path(parsed.database).parent}: the data folder cannot be made "
             f"({error.strerror}); set NST_HOME to a folder that can be written"
         ) from None
-    return parsed
+    return parsed.set(drivername="sqlite", username=None, password=None)
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _postgresql_engine(url: URL) -> Engine:
+    patience = {} if "connect_timeout" in url.query else {"connect_timeout": CONNECT_SECONDS}
+    try:
+        return create_engine(url, connect_args=patience, pool_pre_ping=True)
+    except ImportError:
+        raise StoreError(
+            "PostgreSQL needs a driver: pip install 'psycopg[binary]', or unset "
+            "NST_DATABASE_URL to use the built-in database"
+        ) from None
 
 
 def _prepare_sqlite(connection: Any, record: object) -> None:
     connection.isolation_level = None  # transactions begin in _begin_sqlite, not in the driver
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {int(1000 * BUSY_SECONDS)}")
-    cursor.execute("PRAGMA journal_mode = WAL")
+    _use_wal(cursor)
     cursor.execute("PRAGMA synchronous = NORMAL")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
+
+
+def _use_wal(cursor: sqlite3.Cursor) -> None:
+    """Switch to WAL; of processes that do so at once, SQLite fails all but one without waiting."""
+    patience = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > patience:
+                raise
+            time.sleep(0.01)
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -191,12 +245,20 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _lock(connection: Connection, key: int = _LOCK_KEY) -> None:
+def _lock(connection: Connection) -> None:
     """Make writers of PostgreSQL take turns, as SQLite's do: claims and files rely on it."""
-    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+    wait = text("SELECT set_config('lock_timeout', :wait, true), pg_advisory_xact_lock(:key)")
+    connection.execute(wait, {"wait": f"{int(1000 * BUSY_SECONDS)}ms", "key": _LOCK_KEY})
 
 
-def _alembic(connection: Connection | None = None) -> Any:
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    value = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return None if value is None else str(value)
+
+
+def _alembic(connection: Connection) -> Any:
     from alembic.config import Config
 
     config = Config()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, select, update
 
 from nst_core.errors import RunError
 from nst_core.store import tables as t
@@ -83,15 +84,15 @@ class Queue:
         """
         waiting = (t.runs.c.state == "queued", t.runs.c.wants.in_(worker.accepts))
         oldest = select(t.runs.c.id).where(*waiting).order_by(t.runs.c.id).limit(1)
+        busy = select(t.runs.c.id).where(
+            t.runs.c.state == "running",
+            t.runs.c.place == worker.place,
+            t.runs.c.lease_until > now(),
+        )
         with self.database.read() as connection:  # so that idle workers hold up no writer
-            if connection.scalar(oldest) is None:
+            if connection.scalar(oldest) is None or connection.scalar(busy) is not None:
                 return None
         with self.database.write() as connection:
-            busy = select(t.runs.c.id).where(
-                t.runs.c.state == "running",
-                t.runs.c.place == worker.place,
-                t.runs.c.lease_until > now(),
-            )
             run_id = connection.scalar(oldest)
             if run_id is None or connection.scalar(busy) is not None:
                 return None
@@ -160,9 +161,14 @@ class Queue:
         """Leave the run of a worker that stops, to be resumed by a person."""
         self._interrupt(t.runs.c.worker == worker_name, message)
 
-    def reap(self) -> None:
-        """Leave as interrupted what nobody computes any more: its lease ran out."""
-        self._interrupt(t.runs.c.lease_until < now(), "The process that computed it is gone")
+    def reap(self, spare: Collection[str] = ()) -> None:
+        """Leave as interrupted what nobody computes any more: its lease ran out.
+
+        Args:
+            spare: names of workers that are known to be alive.
+        """
+        gone = (t.runs.c.lease_until < now(), t.runs.c.worker.not_in(spare))
+        self._interrupt(and_(*gone), "The process that computed it is gone")
 
     def _interrupt(self, where: ColumnElement[bool], message: str) -> None:
         lost = select(t.runs).where(t.runs.c.state == "running", where)

@@ -154,6 +154,16 @@ class Losses:
         """How many steps there are."""
         return len(self.steps)
 
+    def followed_by(self, others: Losses) -> Losses:
+        """Return these and ``others``, which come after them."""
+        if not len(self):
+            return others
+        return Losses(
+            np.concatenate([self.steps, others.steps]),
+            self.terms,
+            np.concatenate([self.values, others.values]),
+        )
+
 
 def read_config(text: str) -> StyleTransferConfig:
     """Read a run's settings as the store keeps them."""

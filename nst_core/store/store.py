@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 from sqlalchemy import (
-    URL,
     ColumnElement,
     Connection,
     delete,
@@ -43,7 +43,6 @@ from nst_core.store.records import (
 
 THUMBNAIL_EDGE = 256  # px
 KEEP_UNUSED_DAYS = 30  # pictures that were uploaded and never used
-_HIGHEST_ID = 2**31 - 1  # that the column holds
 
 # Every column that holds a file; one that stands in none of them is free to go.
 _REFERENCES = (
@@ -221,8 +220,8 @@ class Store:
         )
         if (waiting or 0) >= most_waiting:
             raise QueueFullError(
-                f"{waiting} runs wait already, and {most_waiting} may; let some finish, cancel "
-                "some, or raise NST_QUEUE_LIMIT"
+                f"the queue is full: {waiting} of {most_waiting} places are taken; let a run "
+                "finish, cancel one, or raise NST_QUEUE_LIMIT"
             )
 
     def run(self, run_id: int) -> Run:
@@ -231,7 +230,7 @@ class Store:
         Raises:
             RunError: there is none of this number.
         """
-        found = self._runs([t.runs.c.id == run_id], 1) if 0 < run_id <= _HIGHEST_ID else []
+        found = self._runs([t.runs.c.id == run_id], 1)
         if not found:
             raise RunError(f"there is no run {run_id}; it was deleted, or the address is wrong")
         return found[0]
@@ -269,8 +268,18 @@ class Store:
         with self.database.read() as connection:
             return int(connection.scalar(query) or 0)
 
-    def delete_run(self, run_id: int) -> None:
+    def count_before(self, run_id: int) -> int:
+        """Return how many runs run or wait before ``run_id``."""
+        query = select(func.count()).select_from(t.runs)
+        where = ((t.runs.c.state == "running") | (t.runs.c.id < run_id), t.runs.c.id != run_id)
+        with self.database.read() as connection:
+            return int(connection.scalar(query.where(t.runs.c.state.in_(ACTIVE), *where)) or 0)
+
+    def delete_run(self, run_id: int, *, keep: Collection[str] = ()) -> None:
         """Delete a run, and every file that nothing else uses.
+
+        Args:
+            keep: pictures of the library that stay, since they are chosen for another run.
 
         Raises:
             RunError: it is not there, or still active.
@@ -290,6 +299,7 @@ class Store:
                 .where(
                     t.pictures.c.sha256.in_(mine),
                     t.pictures.c.sha256.not_in(others),
+                    t.pictures.c.sha256.not_in(list(keep)),
                     t.pictures.c.chosen_at <= created,  # not chosen again for another run since
                 )
                 .returning(t.pictures.c.thumbnail)
@@ -366,6 +376,6 @@ class Store:
 
 def store_urls() -> tuple[str, str]:
     """Return the URLs of the database and of the files, as the environment says."""
-    built_in = URL.create("sqlite", database=str(home() / "nst-lab.db"))
-    database = os.environ.get("NST_DATABASE_URL") or built_in.render_as_string()
+    built_in = f"sqlite:///{quote(str(home() / 'nst-lab.db'))}"
+    database = os.environ.get("NST_DATABASE_URL") or built_in
     return database, os.environ.get("NST_ARTIFACTS_URL") or str(home() / "files")

@@ -32,6 +32,17 @@ class Words(TypeDecorator[str]):
         return value.encode("utf-8", "replace").decode("utf-8").replace("\0", "?")
 
 
+class RunNumber(TypeDecorator[int]):
+    """A run's number, asked for by people; one that no column holds is no run's."""
+
+    impl = Integer
+    cache_ok = True
+
+    def process_bind_param(self, value: int | None, dialect: object) -> int | None:
+        """Ask for 0, which is no run's, where a database would fail."""
+        return value if value is None or 0 <= value < 2**31 else 0
+
+
 metadata = MetaData(
     naming_convention={
         "pk": "pk_%(table_name)s",
@@ -67,7 +78,7 @@ pictures = Table(
 runs = Table(
     "runs",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("id", RunNumber, primary_key=True, autoincrement=True),
     Column("state", String(12), nullable=False),
     Column("config", Text, nullable=False),  # JSON
     Column("parent_id", ForeignKey("runs.id", ondelete="SET NULL")),

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection, delete, insert, select
 
+from nst_core.errors import StoreError
 from nst_core.store import tables as t
 from nst_core.store.queue import WorkerId, end, guarded_update, say
 from nst_core.store.records import Run, State
 from nst_core.store.store import Store
 
 WRITE_EVERY = 0.4  # seconds; at most a few writes a second
+RETRY_SECONDS = 1.0
+PATIENCE = 20.0  # seconds to wait for a store that is out of reach; less than a lease lasts
 
 
 class RunWriter:
     """Writes the progress of ``run``, which ``worker`` has claimed.
 
     Losses and log lines gather in memory and go out together; a checkpoint takes them along, so
-    that after a death the losses end where the checkpoint does. Every method raises
-    :class:`~nst_core.store.queue.ClaimLostError` where the run is not this worker's any more.
+    that after a death the losses end where the checkpoint does. Every method that writes raises
+    :class:`~nst_core.store.queue.ClaimLostError` where the run is not this worker's any more, and
+    StoreError where the store stays out of reach for longer than a database takes to restart.
     """
 
     def __init__(self, store: Store, run: Run, worker: WorkerId) -> None:
@@ -30,8 +35,7 @@ class RunWriter:
         self.run_id = run.id
         self.worker = worker
         self.cancelling = False
-        self._preview = run.preview
-        self._checkpoint = run.checkpoint
+        self._files = {"preview": run.preview, "checkpoint": run.checkpoint}
         self._step = run.checkpoint_step
         self._terms: tuple[str, ...] = ()
         self._rows: list[tuple[float, ...]] = []
@@ -42,20 +46,23 @@ class RunWriter:
     def begin(self, step: int, device: str, weights: str) -> None:
         """Start from ``step``: what was written beyond it by a worker that died goes."""
         self._step = step
-        with self.store.database.write() as connection:
-            values: dict[str, Any] = {"step": step, "device": device, "weights": weights}
-            dropped: list[str | None] = []
-            if step == 0:
-                dropped, self._checkpoint = [self._checkpoint], None
-                values |= {"checkpoint": None, "checkpoint_step": 0, "seconds": 0.0}
+        values: dict[str, Any] = {"step": step, "device": device, "weights": weights}
+        dropped: list[str | None] = []
+        if step == 0:
+            dropped, self._files["checkpoint"] = [self._files["checkpoint"]], None
+            values |= {"checkpoint": None, "checkpoint_step": 0, "seconds": 0.0}
+            values |= {"losses": None, "improvement": None}
+
+        def drop(connection: Connection) -> None:
             self._update(connection, values)
             beyond = (t.losses.c.run_id == self.run_id, t.losses.c.first_step > step)
             connection.execute(delete(t.losses).where(*beyond))
             gone = (t.snapshots.c.run_id == self.run_id, t.snapshots.c.step > step)
             columns = (t.snapshots.c.sha256, t.snapshots.c.preview)
             rows = connection.execute(delete(t.snapshots).where(*gone).returning(*columns))
-            dropped += [digest for row in rows for digest in row]
-            self.store.free(connection, dropped)
+            self.store.free(connection, [*dropped, *(digest for row in rows for digest in row)])
+
+        self._write(drop)
 
     def add(
         self,
@@ -87,33 +94,34 @@ class RunWriter:
 
     def write(self) -> None:
         """Write what gathered."""
-        with self.store.database.write() as connection:
-            self._flush(connection)
+        self._write(lambda connection: None)
 
     def preview(self, data: bytes) -> None:
         """Replace the run's preview."""
-        with self.store.database.write() as connection:
-            digest, former = self.store.keep(connection, data), self._preview
-            self._values |= {"preview": digest, "preview_step": self._step}
-            self._flush(connection)
-            self.store.free(connection, [former])
-        self._preview = digest
+        self._replace("preview", data)
 
     def checkpoint(self, data: bytes) -> None:
         """Replace the run's checkpoint."""
-        with self.store.database.write() as connection:
-            digest, former = self.store.keep(connection, data), self._checkpoint
-            self._values |= {"checkpoint": digest, "checkpoint_step": self._step}
-            self._flush(connection)
-            self.store.free(connection, [former])
-        self._checkpoint = digest
+        self._replace("checkpoint", data)
+
+    def _replace(self, column: str, data: bytes) -> None:
+        digest = ""
+
+        def replace(connection: Connection) -> None:
+            nonlocal digest
+            digest = self.store.keep(connection, data)
+            self._update(connection, {column: digest, f"{column}_step": self._step})
+            self.store.free(connection, [self._files[column]])
+
+        self._write(replace)
+        self._files[column] = digest
 
     def snapshot(
         self, data: bytes, preview: bytes, *, output: int | None, size: tuple[int, int]
     ) -> None:
         """Keep the picture of this step; ``size`` is (height, width) in px."""
-        with self.store.database.write() as connection:
-            self._flush(connection)
+
+        def keep(connection: Connection) -> None:
             run = connection.execute(select(t.runs).where(t.runs.c.id == self.run_id)).one()
             values = {
                 "run_id": self.run_id,
@@ -129,11 +137,30 @@ class RunWriter:
             }
             connection.execute(insert(t.snapshots).values(values))
 
+        self._write(keep)
+
     def end(self, state: State, message: str) -> None:
         """Write what gathered and end the run."""
-        with self.store.database.write() as connection:
-            self._flush(connection)
-            end(self.store, connection, self.run_id, self.worker, state, message)
+        self._write(lambda c: end(self.store, c, self.run_id, self.worker, state, message))
+
+    def _write(self, work: Callable[[Connection], None]) -> None:
+        """Write what gathered and do ``work``, all in one transaction.
+
+        The claim is checked first, so that ``work`` leaves no file where it was lost.
+        """
+        patience = time.monotonic() + PATIENCE
+        while True:
+            gathered = self._rows, self._lines, self._values
+            try:
+                with self.store.database.write() as connection:
+                    self._flush(connection)
+                    work(connection)
+                return
+            except StoreError:
+                self._rows, self._lines, self._values = gathered
+                if time.monotonic() > patience:
+                    raise
+                time.sleep(RETRY_SECONDS)
 
     def _flush(self, connection: Connection) -> None:
         self._update(connection, self._values)

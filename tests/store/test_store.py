@@ -76,7 +76,7 @@ def test_the_queue_has_a_limit(store: Store) -> None:
     pictures = inputs(store, 1, 2)
     for _ in range(2):
         store.add_run(StyleTransferConfig(), pictures, most_waiting=2)
-    with pytest.raises(QueueFullError, match="2 runs wait already, and 2 may"):
+    with pytest.raises(QueueFullError, match="2 of 2 places are taken"):
         store.add_run(StyleTransferConfig(), pictures, most_waiting=2)
     assert store.count() == 2
 
@@ -140,3 +140,33 @@ def test_tidying_frees_only_what_is_old_and_unused(store: Store) -> None:
     assert {picture.name for picture in store.pictures()} == {"2.png", "3.png"}
     with pytest.raises(StoreError, match="any more"):
         store.read(old.sha256)
+
+
+def test_a_name_that_is_no_text_is_kept_as_far_as_it_goes(store: Store) -> None:
+    name = "caf\udce9\0 Ünï 🎨.png"  # as Python reads a file's name that is not UTF-8
+    picture = store.add_picture(png(1), name)
+    assert picture.name == "caf?? Ünï 🎨.png"
+    run_id = store.add_run(
+        StyleTransferConfig(), [RunInput("content", 0, picture.sha256, f"of {name}")]
+    )
+    assert store.run(run_id).content.name == "of caf?? Ünï 🎨.png"
+
+
+@pytest.mark.parametrize("run_id", [-1, 0, 1, 2**31, 2**63, 10**30])
+def test_a_run_of_any_number_that_is_not_there_is_said(store: Store, run_id: int) -> None:
+    with pytest.raises(RunError, match=f"there is no run {run_id}; "):
+        store.run(run_id)
+    with pytest.raises(RunError, match=f"there is no run {run_id}; "):
+        store.delete_run(run_id)
+
+
+def test_a_run_outlives_the_one_it_was_forked_from(store: Store) -> None:
+    pictures = inputs(store, 1, 2)
+    first = store.add_run(StyleTransferConfig(), pictures)
+    child = store.add_run(StyleTransferConfig(), pictures, parent_id=first)
+    assert store.run(child).parent_id == first
+    end(store, first)
+    store.delete_run(first)
+    assert store.run(child).parent_id is None
+    late = store.add_run(StyleTransferConfig(), pictures, parent_id=first)
+    assert store.run(late).parent_id is None
