@@ -1,4 +1,4 @@
-"""The first page: what the bench is, and what is here so far."""
+"""The first page: what the bench is, a way in, and the latest runs."""
 
 from __future__ import annotations
 
@@ -6,34 +6,94 @@ from pathlib import Path
 
 import streamlit as st
 
-from nst_core import __version__
+from nst_core import (
+    NSTError,
+    Store,
+    StyleTransferConfig,
+    __version__,
+    describe_device,
+    local_executor,
+    resolve_device,
+    submit_run,
+    weights_in_use,
+)
+from pages._ui.errors import plain, show_error
+from pages._ui.runs import STYLIZE, gallery, open_run
+from pages._ui.samples import TRY_CONTENT, TRY_STYLE, add_sample
+from pages._ui.settings_state import defaults
 from pages._ui.setup import setup_page
+from pages._ui.weights import weights_offer
 
-ROOT = Path(__file__).parent
+EXAMPLE = Path(__file__).parent / "docs" / "images" / "home.jpg"
 
-setup_page("Home")
-st.title("NST Lab")
-st.markdown(
-    "A bench for neural style transfer experiments. A photograph keeps its content and takes "
-    "the style of one or more pictures; every number behind it can be set, seen and repeated."
-)
-st.subheader("What is here")
-st.markdown(
-    "The core runs from Python and from the command line. The pages for running, sweeping and "
-    "comparing come next."
-)
-st.code(
-    "python -m nst_core stylize sample_images/content/cat.png "
-    "sample_images/style/night_lake.jpg -o out.png",
-    language="bash",
-)
-for kind, title in (("content", "Photographs to try"), ("style", "Styles to try")):
-    st.subheader(title)
-    files = sorted(
-        path
-        for path in (ROOT / "sample_images" / kind).iterdir()
-        if path.suffix in {".png", ".jpg"}
-    )
-    for column, path in zip(st.columns(len(files)), files, strict=True):
-        column.image(path.read_bytes(), caption=path.stem.replace("_", " "))
-st.caption(f"Version {__version__}")
+
+def welcome(store: Store) -> None:
+    """Say what the bench is, and offer two ways in."""
+    words, picture = st.columns([5, 6], gap="large", vertical_alignment="center")
+    with words:
+        st.title("NST Lab", anchor=False)
+        st.markdown(
+            "A bench for neural style transfer experiments. A photograph keeps its content and "
+            "takes the style of one or more pictures. Every number behind it can be set, seen "
+            "and repeated."
+        )
+        with st.container(horizontal=True):
+            if st.button(
+                "Try it",
+                key="try",
+                type="primary",
+                icon=":material/play_arrow:",
+                help="A bundled photograph and style with the default settings, at once.",
+            ):
+                try_it(store)
+            if st.button("New experiment", key="new", icon=":material/add:"):
+                st.switch_page(STYLIZE)
+        weights_offer(first_visit=store.count() == 0)
+    picture.image(EXAMPLE.read_bytes(), width="stretch")
+
+
+def try_it(store: Store) -> None:
+    """Start a run of bundled pictures and go to its live view."""
+    try:
+        content, style = add_sample(store, TRY_CONTENT), add_sample(store, TRY_STYLE)
+        run_id = submit_run(store, _defaults(), content, [style])
+        local_executor().wake()
+    except NSTError as error:
+        show_error(error)
+        return
+    open_run(run_id)
+
+
+def _defaults() -> StyleTransferConfig:
+    return defaults(weights_in_use("auto").layers)
+
+
+def status(store: Store) -> None:
+    """Say in one line what computes, with which weights, and where data is kept."""
+    try:
+        weights = weights_in_use("auto").origin.partition(";")[0]
+    except NSTError as error:
+        weights = str(error)
+    parts = (_machine(), f"weights: {weights}", f"data in {store.place}", f"version {__version__}")
+    st.caption(plain(" · ".join(parts)))
+
+
+def _machine() -> str:
+    return describe_device(resolve_device())
+
+
+def latest(store: Store) -> None:
+    """Show the last eight runs."""
+    runs = store.runs(8)
+    st.subheader("Latest runs", anchor=False)
+    if not runs:
+        st.caption("None yet. **Try it** starts the first one.")
+        return
+    gallery(store, runs, key="home")
+
+
+store = setup_page("Home")
+welcome(store)
+st.divider()
+latest(store)
+status(store)

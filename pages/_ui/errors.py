@@ -13,6 +13,8 @@ def plain(text: str) -> str:
 
 
 def show_error(error: Exception) -> None:
-    """Show an error's message; its first letter becomes a capital, its text stays text."""
+    """Show an error's message as a sentence; its text stays text, and a file's name its name."""
     text = str(error) or type(error).__name__
-    st.error(plain(text[:1].upper() + text[1:]), icon=":material/error:")
+    if text.partition(" ")[0].rstrip(":").isalpha():
+        text = text[:1].upper() + text[1:]
+    st.error(plain(text), icon=":material/error:")

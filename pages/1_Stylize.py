@@ -1,0 +1,215 @@
+"""Give a picture the style of others: inputs on the left, what comes of them on the right."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from nst_core import (
+    LAYERS,
+    NSTError,
+    Run,
+    RunError,
+    Store,
+    local_executor,
+    submit_run,
+    weights_in_use,
+)
+from pages._ui.errors import plain, show_error
+from pages._ui.live import watch
+from pages._ui.pictures import Chosen, chosen, picture_panel, put_pictures
+from pages._ui.results import show_result
+from pages._ui.runs import (
+    cancel_button,
+    confirm_delete,
+    gallery,
+    resume_button,
+    show_queue,
+    show_state,
+)
+from pages._ui.settings import put_settings, settings_panel
+from pages._ui.settings_state import VALUES
+from pages._ui.setup import setup_page
+from pages._ui.weights import weights_caption
+
+
+def inputs(store: Store) -> None:
+    """Draw pictures, settings and the Run button."""
+    with st.container(border=True, key="pictures"):
+        now = picture_panel(store)
+    config = None
+    with st.container(border=True, key="settings"):
+        try:
+            config = settings_panel(_layers())
+        except NSTError as error:
+            show_error(error)
+    missing = _missing(now)
+    if st.button(
+        "Run",
+        key="run",
+        type="primary",
+        icon=":material/play_arrow:",
+        width="stretch",
+        disabled=config is None or bool(missing),
+        help=missing or "Queues the run; several may wait.",
+    ):
+        try:
+            assert config is not None
+            assert now.content is not None
+            run_id = submit_run(
+                store,
+                config,
+                now.content,
+                [style.picture for style in now.styles],
+                content_mask=now.content_mask,
+                style_masks=[style.mask for style in now.styles],
+                parent_id=now.parent_id,
+            )
+            local_executor().wake()
+        except NSTError as error:
+            show_error(error)
+            return
+        now.parent_id, now.error = None, None
+        st.query_params["run"] = str(run_id)
+        st.rerun()
+    if missing:
+        st.caption(missing)
+    elif now.parent_id is not None:
+        st.caption(f"Forked from run {now.parent_id}")
+    weights_caption(_weights())
+
+
+def _layers() -> tuple[str, ...]:
+    try:
+        return weights_in_use(_weights()).layers
+    except NSTError:  # said under the settings, and again on Run
+        return tuple(LAYERS)
+
+
+def _weights() -> str:
+    """Return the weights that the settings name; before they are drawn first, the default."""
+    return str(st.session_state.get(VALUES, {}).get("weights", "auto"))
+
+
+def _missing(now: Chosen) -> str:
+    if now.content is None:
+        return "Choose a content image and at least one style image."
+    return "" if now.styles else "Choose at least one style image."
+
+
+def outputs(store: Store) -> None:
+    """Draw the run that the address names, or what there is."""
+    wanted = st.query_params.get("run")
+    if wanted is None:
+        _overview(store)
+        return
+    try:
+        if not wanted.isdecimal():
+            raise ValueError(f"{wanted!r} is no run's number; open one from the list")
+        run = store.run(int(wanted))
+    except (NSTError, ValueError) as error:
+        show_error(error)
+        _overview(store)
+        return
+    _header(store, run)
+    snapshots = [] if run.is_active else store.snapshots(run.id)
+    if snapshots:
+        show_result(store, run, snapshots)
+    watch(store, run, with_picture=not snapshots)
+    if not run.is_active:
+        show_queue(store, besides=run.id)
+
+
+def _header(store: Store, run: Run) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(plain(run.title), width="content", anchor=False)
+        with st.container(width="content", key="state"):
+            show_state(run)
+    with st.container(horizontal=True, key="actions"):
+        if run.is_active:
+            cancel_button(store, run)
+        elif run.state != "done":
+            resume_button(store, run)
+        _fork_buttons(store, run)
+        if not run.is_active and st.button("Delete", key="delete", icon=":material/delete:"):
+            confirm_delete(store, run, chosen().digests)
+        if st.button("All runs", key="all_runs", icon=":material/arrow_back:", type="tertiary"):
+            st.query_params.clear()
+            st.rerun()
+    if run.message and run.state in ("failed", "interrupted", "cancelled"):
+        show = st.error if run.state == "failed" else st.info
+        show(plain(run.message[:1].upper() + run.message[1:]))
+    if run.weights:
+        weights = run.weights.partition(";")[0]
+        st.caption(plain(f"{run.device} · weights: {weights}"))
+
+
+def _fork_buttons(store: Store, run: Run) -> None:
+    with st.popover("Fork", icon=":material/fork_right:", key="fork"):
+        st.caption("Puts the run's pictures and settings on the left, to change and run anew.")
+        st.button(
+            "Its settings and pictures", key="fork_settings", on_click=_fork, args=(store, run)
+        )
+        snapshots = store.snapshots(run.id)
+        st.button(
+            "Start from its result",
+            key="fork_image",
+            disabled=not snapshots,
+            help="The result becomes the content." if snapshots else "There is no picture yet.",
+            on_click=_fork,
+            args=(store, run, True),
+        )
+
+
+def _fork(store: Store, run: Run, from_result: bool = False) -> None:
+    try:
+        content = None
+        if from_result:
+            snapshots = store.snapshots(run.id)
+            if not snapshots:
+                raise RunError(f"run {run.id} has no picture any more; it may be deleted")
+            last = snapshots[-1]
+            name = f"run-{run.id}_step-{last.step}.png"
+            content = store.add_picture(store.read(last.sha256), name)
+        put_pictures(store, run, content=content)
+        put_settings(run.config)
+        chosen().parent_id = run.id
+        st.toast(f"Forked from run {run.id}: change what you like on the left, and Run.")
+    except NSTError as error:
+        chosen().error = ("content", error)
+
+
+def _overview(store: Store) -> None:
+    if store.count() == 0:
+        st.markdown("##### What comes out appears here")
+        st.write(
+            "Drop in a photograph and a style on the left, or choose both from the samples, and "
+            "press **Run**. You can watch the loss fall and the picture change, stop at any "
+            "moment, and go on later."
+        )
+        return
+    show_queue(store)
+    st.markdown("**Latest runs**")
+    gallery(store, store.runs(12), key="latest")
+
+
+def _restore(store: Store) -> None:
+    """After a reload, put back what made the run that the address names."""
+    wanted = st.query_params.get("run", "")
+    if not chosen().is_empty or not wanted.isdecimal() or st.session_state.get("restored"):
+        return
+    st.session_state["restored"] = True
+    try:
+        run = store.run(int(wanted))
+        put_pictures(store, run)
+        put_settings(run.config)
+    except NSTError:
+        return  # said on the right
+
+
+store = setup_page("Stylize")
+_restore(store)
+left, right = st.columns([4, 7], gap="medium")
+with left:
+    inputs(store)
+with right:
+    outputs(store)

@@ -1,0 +1,65 @@
+"""Which network weights are in use and why, and the offer to fetch ImageNet's."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from nst_core import NSTError, imagenet_fetch, weights_in_use
+from pages._ui.errors import plain, show_error
+
+MEGABYTE = 1e6
+
+
+def weights_caption(setting: str = "auto") -> None:
+    """Say in one line which weights a run would take, and why."""
+    try:
+        used = weights_in_use(setting)
+    except NSTError as error:
+        show_error(error)
+        return
+    st.caption(plain(f"Network weights: {used.origin.partition(';')[0]}."))
+
+
+def weights_offer(*, first_visit: bool) -> None:
+    """Offer to fetch ImageNet's weights where they are missing; show the download's progress."""
+    try:
+        missing = weights_in_use("auto").name == "untrained"
+    except NSTError as error:
+        show_error(error)
+        return
+    st.fragment(_offer, run_every=1.0 if imagenet_fetch.is_running else None)(missing, first_visit)
+
+
+def _offer(missing: bool, first_visit: bool) -> None:
+    fetch = imagenet_fetch
+    if fetch.is_running:
+        done, total = fetch.progress
+        share = min(1.0, done / total) if total else 0.0
+        text = f"{done / MEGABYTE:.0f} of {total / MEGABYTE:.0f} MB" if total else "connecting"
+        st.progress(share, f"Fetching ImageNet's weights: {text}")
+        st.session_state["fetching"] = True
+        return
+    if st.session_state.pop("fetching", False):
+        st.rerun(scope="app")
+    if fetch.error is not None:
+        show_error(fetch.error)
+    if not missing or (first_visit and st.session_state.get("weights_later")):
+        return
+    with st.container(border=first_visit, key="weights_offer"):
+        if first_visit:
+            st.markdown(
+                "**Which network?** ImageNet's weights (548 MB, fetched once) carry strokes and "
+                "shapes. Without them an untrained network carries colour and coarse texture, "
+                "and you can start at once."
+            )
+        with st.container(horizontal=True):
+            if st.button(
+                "Fetch ImageNet's weights (548 MB)", key="fetch", icon=":material/download:"
+            ):
+                fetch.start()
+                st.session_state["fetching"] = True
+                st.rerun(scope="app")
+            if first_visit and st.button("Start at once without", key="later"):
+                st.session_state["weights_later"] = True
+                fetch.error = None
+                st.rerun(scope="app")

@@ -1,0 +1,88 @@
+"""What the loss chart is made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nst_core import Losses
+from pages._ui.charts import MOST_POINTS, TERMS, TITLES, loss_chart, thinned
+
+NAMES = ("total", "content", "style", "tv", "content/conv4_2", "style/conv1_1")
+
+
+def losses(count: int, terms: tuple[str, ...] = NAMES) -> Losses:
+    """Return losses of which those of term k at step n are n + k / 10."""
+    steps = np.arange(1, count + 1)
+    return Losses(steps, terms, steps[:, None] + np.arange(len(terms)) / 10)
+
+
+@pytest.mark.parametrize("count", [1, 2, 199, 200, 201, 300, 399, 400, 100_000])
+def test_thinned_keeps_first_and_last_and_is_even(count: int) -> None:
+    table = thinned(losses(count), ("total", "style"))
+    steps = table["step"].to_numpy()
+    assert len(steps) == min(count, MOST_POINTS)
+    assert (steps[0], steps[-1]) == (1, count)
+    gaps = np.diff(steps)
+    assert not len(gaps) or (gaps.min() >= 1 and gaps.max() - gaps.min() <= 1)
+    assert list(table.columns) == ["step", "total", "style"]
+    assert np.allclose(table["total"], steps)
+    assert np.allclose(table["style"], steps + 0.2)
+
+
+def test_zeros_become_gaps() -> None:
+    values = np.array([[1.0, 0.0], [0.0, 2.0], [3.0, -1.0]])
+    table = thinned(Losses(np.arange(1, 4), ("total", "tv"), values), ("total", "tv"))
+    assert table["total"].isna().tolist() == [False, True, False]
+    assert table["tv"].isna().tolist() == [True, False, True]
+
+
+def test_losses_too_large_for_half_precision_stay() -> None:
+    values = np.array([[1.118e12], [1e-9]])
+    table = thinned(Losses(np.arange(1, 3), ("total",), values), ("total",))
+    assert np.allclose(table["total"], values[:, 0], rtol=1e-6, atol=0)
+
+
+def spec(found: Losses, **options: Any) -> dict[str, Any]:
+    drawn: dict[str, Any] = loss_chart(found, **options).to_dict()
+    return drawn
+
+
+def rows(drawn: dict[str, Any]) -> list[dict[str, Any]]:
+    (data,) = drawn["datasets"].values()
+    return list(data)
+
+
+def test_chart_shows_the_total_and_the_weighted_terms_on_a_log_scale() -> None:
+    drawn = spec(losses(3))
+    lines, rule = drawn["layer"]
+    assert lines["encoding"]["y"]["scale"]["type"] == "log"
+    assert lines["transform"][0]["fold"] == [TITLES[term] for term in TERMS]
+    assert set(rows(drawn)[0]) == {"step", *TITLES.values()}
+    assert [row["step"] for row in rows(drawn)] == [1, 2, 3]
+    tips = [tip["title"] for tip in rule["encoding"]["tooltip"]]
+    assert tips == ["step", *TITLES.values()]
+
+
+def test_chart_by_layer_shows_each_share() -> None:
+    drawn = spec(losses(3), by_layer=True)
+    names = ["content conv4_2", "style conv1_1"]
+    assert drawn["layer"][0]["transform"][0]["fold"] == names
+    assert set(rows(drawn)[0]) == {"step", *names}
+    assert rows(drawn)[0]["style conv1_1"] == pytest.approx(1.5)
+
+
+@pytest.mark.parametrize("terms", [("total", "tv"), ("total", "style", "style/conv1_1")])
+def test_chart_leaves_out_terms_that_do_not_count(terms: tuple[str, ...]) -> None:
+    fold = spec(losses(3, terms))["layer"][0]["transform"][0]["fold"]
+    assert fold == [TITLES[term] for term in terms if term in TITLES]
+    layers = [term.replace("/", " ") for term in terms if "/" in term]
+    assert spec(losses(3, terms), by_layer=True)["layer"][0]["transform"][0]["fold"] == layers
+
+
+def test_chart_of_one_step_and_of_zeros_is_drawn() -> None:
+    assert rows(spec(losses(1)))
+    zeros = Losses(np.arange(1, 3), NAMES, np.zeros((2, len(NAMES))))
+    assert rows(spec(zeros))[0]["total"] is None
