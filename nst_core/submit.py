@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 
 from nst_core.config import StyleTransferConfig
+from nst_core.device import resolve_device
 from nst_core.errors import ConfigError, ImageError
 from nst_core.image import fit_size
 from nst_core.loop import layers_for
@@ -42,9 +43,12 @@ def submit_run(
             the network's weights do not reach a layer.
         ImageError: a picture would become too thin, or a mask has another size.
         WeightsError: the weights asked for cannot be used.
+        DeviceError: no machine of this store has the device.
         StoreError: a picture is not in the store any more.
         QueueFullError: as many runs wait as may.
     """
+    if store.database.is_sqlite:  # else another machine may have the device
+        resolve_device(config.device)
     _check(config, content, styles, content_mask, style_masks)
     inputs = [RunInput("content", 0, content.sha256, content.name)]
     for position, style in enumerate(styles):

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import os
 import signal
@@ -16,6 +17,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+NICENESS = 10
 POLL_SECONDS = 0.3  # between two looks at an empty queue
 RENEW_SECONDS = 5.0  # between two heartbeats, however long a step takes
 REAP_SECONDS = 10.0
@@ -207,9 +210,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _be_nice() -> None:
-    """Let the pages go first: they need little, and someone waits for them."""
+    """Let the pages go first: they need little, and someone waits for them.
+
+    Linux weighs a session of its own, as this process has, by the session's niceness.
+    """
     if hasattr(os, "nice"):
-        os.nice(5)
+        os.nice(NICENESS)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(NICENESS))
 
 
 if __name__ == "__main__":

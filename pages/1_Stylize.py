@@ -6,6 +6,7 @@ import streamlit as st
 
 from nst_core import (
     LAYERS,
+    ConfigError,
     NSTError,
     Run,
     RunError,
@@ -114,7 +115,10 @@ def outputs(store: Store) -> None:
     snapshots = [] if run.is_active else store.snapshots(run.id)
     if snapshots:
         show_result(store, run, snapshots)
-    watch(store, run, with_picture=not snapshots)
+    try:
+        watch(store, run, with_picture=not snapshots)
+    except ConfigError as error:
+        show_error(error)
     if not run.is_active:
         show_queue(store, besides=run.id)
 

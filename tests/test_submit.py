@@ -11,6 +11,7 @@ import torch
 
 from nst_core import (
     ConfigError,
+    DeviceError,
     ImageError,
     LayerError,
     NSTError,
@@ -85,6 +86,7 @@ LARGE = StoredPicture("0" * 64, "large.png", 480, 320, "0" * 64)
         ({}, {"content_mask": LARGE}, ImageError, "large.png: .* 480 x 320 .* 48 x 32"),
         ({}, {"style_masks": [LARGE]}, ImageError, "large.png: .* 480 x 320 .* 48 x 32"),
         ({"weights": "no/such.pth"}, {}, WeightsError, "no/such.pth: there is no such weights"),
+        ({"device": "cuda:7"}, {}, DeviceError, "this machine has no device 'cuda:7'"),
         ({"weights": "imagenet"}, {}, WeightsError, "are not on this machine; fetch them"),
         ({}, {"content": GONE}, StoreError, "gone.png is not in the store any more"),
         ({}, {"styles": [GONE]}, StoreError, "gone.png is not in the store any more"),

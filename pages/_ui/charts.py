@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import Any
+
 import altair as alt
 import numpy as np
 import pandas as pd
+import streamlit as st
 
 from nst_core import Losses
 
 MOST_POINTS = 200  # a line; a chart shows no more, and each tick sends it anew
-TERMS = ("total", "content", "style", "tv")
 TITLES = {
     "total": "total",
     "content": "alpha · content",
@@ -33,52 +36,67 @@ def thinned(losses: Losses, terms: tuple[str, ...]) -> pd.DataFrame:
     return table
 
 
-def loss_chart(losses: Losses, *, by_layer: bool = False) -> alt.LayerChart:
-    """Return the chart of weighted losses over steps, on a log scale.
+def shown_terms(losses: Losses, *, by_layer: bool) -> dict[str, str]:
+    """Return the terms that a chart shows, each with its title.
 
     Args:
-        by_layer: show each layer's share instead of the three terms and their total.
+        by_layer: each layer's share instead of the three terms and their total.
     """
     if by_layer:
-        terms = tuple(term for term in losses.terms if "/" in term)
-        titles = {term: term.replace("/", " ") for term in terms}
-        colors = alt.Scale(scheme="tableau10")
+        return {term: term.replace("/", " ") for term in losses.terms if "/" in term}
+    return {term: title for term, title in TITLES.items() if term in losses.terms}
+
+
+def draw_losses(losses: Losses, *, by_layer: bool = False) -> None:
+    """Draw the weighted losses over steps, on a log scale; ``by_layer`` as in `shown_terms`."""
+    terms = shown_terms(losses, by_layer=by_layer)
+    table = thinned(losses, tuple(terms)).rename(columns=terms)
+    st.vega_lite_chart(table, loss_spec(tuple(terms.items())), width="stretch")
+
+
+@lru_cache(maxsize=32)
+def loss_spec(terms: tuple[tuple[str, str], ...]) -> dict[str, Any]:
+    """Return the chart's Vega-Lite for (term, title) pairs; its data is a column a title.
+
+    Kept, since each tick draws the chart and Altair takes 30 ms to check a specification.
+    """
+    titles = [title for _, title in terms]
+    if all(term in COLORS for term, _ in terms):
+        colors = alt.Scale(domain=titles, range=[COLORS[term] for term, _ in terms])
     else:
-        terms = tuple(term for term in TERMS if term in losses.terms)
-        titles = TITLES
-        colors = alt.Scale(
-            domain=[titles[term] for term in terms], range=[COLORS[term] for term in terms]
-        )
-    table = thinned(losses, terms).rename(columns=titles)
-    names = [titles[term] for term in terms]
-    nearest = alt.selection_point(on="pointerover", nearest=True, fields=["step"], empty=False)
-    base = alt.Chart(table).transform_fold(list(names), as_=["term", "loss"])
-    lines = base.mark_line(strokeWidth=1.6, interpolate="monotone").encode(
-        x=alt.X("step:Q", title="step", axis=alt.Axis(tickMinStep=1, grid=False)),
-        y=alt.Y(
-            "loss:Q",
-            title="weighted loss",
-            scale=alt.Scale(type="log", nice=False),
-            axis=alt.Axis(format=".0e", tickCount=4, gridOpacity=0.5),
-        ),
-        color=alt.Color(
-            "term:N",
-            scale=colors,
-            sort=names,
-            legend=alt.Legend(title=None, orient="bottom", columns=2, labelLimit=200),
-        ),
+        colors = alt.Scale(scheme="tableau10")
+    nearest = alt.selection_point(
+        "nearest", on="pointerover", nearest=True, fields=["step"], empty=False
     )
+    lines = (
+        alt.Chart()
+        .transform_fold(list(titles), as_=["term", "loss"])
+        .mark_line(strokeWidth=1.6, interpolate="monotone")
+        .encode(
+            x=alt.X("step:Q", title="step", axis=alt.Axis(tickMinStep=1, grid=False)),
+            y=alt.Y(
+                "loss:Q",
+                title="weighted loss",
+                scale=alt.Scale(type="log", nice=False),
+                axis=alt.Axis(format=".0e", tickCount=4, gridOpacity=0.5),
+            ),
+            color=alt.Color(
+                "term:N",
+                scale=colors,
+                sort=titles,
+                legend=alt.Legend(title=None, orient="bottom", columns=2, labelLimit=200),
+            ),
+        )
+    )
+    tips = [alt.Tooltip(f"{title}:Q", title=title, format=".4~g") for title in titles]
     rule = (
-        alt.Chart(table)
-        .mark_rule(opacity=0.4)
+        alt.Chart()
+        .mark_rule()
         .encode(
             x="step:Q",
             opacity=alt.condition(nearest, alt.value(0.5), alt.value(0)),
-            tooltip=[
-                alt.Tooltip("step:Q", title="step", format="d"),
-                *(alt.Tooltip(f"{name}:Q", title=name, format=".4~g") for name in names),
-            ],
+            tooltip=[alt.Tooltip("step:Q", title="step", format="d"), *tips],
         )
         .add_params(nearest)
     )
-    return alt.LayerChart(layer=[lines, rule], height=330)
+    return dict(alt.LayerChart(layer=[lines, rule], height=330).to_dict())

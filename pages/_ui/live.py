@@ -2,22 +2,44 @@
 
 from __future__ import annotations
 
+import math
+import os
+
 import streamlit as st
 
-from nst_core import Losses, NSTError, Run, Store, local_executor
-from pages._ui.charts import loss_chart
+from nst_core import ConfigError, Losses, NSTError, Run, Store, local_executor
+from pages._ui.charts import draw_losses
 from pages._ui.errors import plain
 from pages._ui.runs import show_file, show_queue
 from pages._ui.words import duration, progress_line
 
-TICK = 1.0  # seconds
 LOG_LINES = 12
 FORMER_PREVIEWS = 4
 
 
+def tick() -> float:
+    """Return the seconds between two drawings: ``NST_TICK`` (a slow line may want more), or 1.
+
+    Raises:
+        ConfigError: the variable holds no number above 0.
+    """
+    text = os.environ.get("NST_TICK") or "1"
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < math.inf:
+        raise ConfigError(f"NST_TICK must be a number of seconds above 0, got {text!r}")
+    return seconds
+
+
 def watch(store: Store, run: Run, *, with_picture: bool) -> None:
-    """Show a run, live while it is active; the whole page is drawn anew once it ended."""
-    every = TICK if run.is_active else None
+    """Show a run, live while it is active; the whole page is drawn anew once it ended.
+
+    Raises:
+        ConfigError: see :func:`tick`.
+    """
+    every = tick() if run.is_active else None
     st.fragment(_view, run_every=every)(store, run.id, run.is_active, with_picture)
 
 
@@ -109,7 +131,7 @@ def _show_chart(store: Store, run: Run) -> None:
         key="loss_view",
         label_visibility="collapsed",
     )
-    st.altair_chart(loss_chart(losses, by_layer=view == "Layers"), width="stretch")
+    draw_losses(losses, by_layer=view == "Layers")
     parts = [f"total {run.losses['total']:.4g}"] if run.losses else []
     if run.improvement is not None:
         parts.append(f"improved {run.improvement:.1f} %")

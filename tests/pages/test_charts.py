@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nst_core import Losses
-from pages._ui.charts import MOST_POINTS, TERMS, TITLES, loss_chart, thinned
+from pages._ui.charts import MOST_POINTS, TITLES, loss_spec, shown_terms, thinned
 
 NAMES = ("total", "content", "style", "tv", "content/conv4_2", "style/conv1_1")
 
@@ -45,23 +45,24 @@ def test_losses_too_large_for_half_precision_stay() -> None:
     assert np.allclose(table["total"], values[:, 0], rtol=1e-6, atol=0)
 
 
-def spec(found: Losses, **options: Any) -> dict[str, Any]:
-    drawn: dict[str, Any] = loss_chart(found, **options).to_dict()
-    return drawn
+def spec(found: Losses, *, by_layer: bool = False) -> dict[str, Any]:
+    terms = shown_terms(found, by_layer=by_layer)
+    return loss_spec(tuple(terms.items()))
 
 
-def rows(drawn: dict[str, Any]) -> list[dict[str, Any]]:
-    (data,) = drawn["datasets"].values()
-    return list(data)
+def rows(found: Losses, *, by_layer: bool = False) -> list[dict[str, Any]]:
+    terms = shown_terms(found, by_layer=by_layer)
+    table = thinned(found, tuple(terms)).rename(columns=terms)
+    return [dict(row) for row in table.to_dict("records")]
 
 
 def test_chart_shows_the_total_and_the_weighted_terms_on_a_log_scale() -> None:
     drawn = spec(losses(3))
     lines, rule = drawn["layer"]
     assert lines["encoding"]["y"]["scale"]["type"] == "log"
-    assert lines["transform"][0]["fold"] == [TITLES[term] for term in TERMS]
-    assert set(rows(drawn)[0]) == {"step", *TITLES.values()}
-    assert [row["step"] for row in rows(drawn)] == [1, 2, 3]
+    assert lines["transform"][0]["fold"] == list(TITLES.values())
+    assert set(rows(losses(3))[0]) == {"step", *TITLES.values()}
+    assert [row["step"] for row in rows(losses(3))] == [1, 2, 3]
     tips = [tip["title"] for tip in rule["encoding"]["tooltip"]]
     assert tips == ["step", *TITLES.values()]
 
@@ -70,8 +71,9 @@ def test_chart_by_layer_shows_each_share() -> None:
     drawn = spec(losses(3), by_layer=True)
     names = ["content conv4_2", "style conv1_1"]
     assert drawn["layer"][0]["transform"][0]["fold"] == names
-    assert set(rows(drawn)[0]) == {"step", *names}
-    assert rows(drawn)[0]["style conv1_1"] == pytest.approx(1.5)
+    found = rows(losses(3), by_layer=True)[0]
+    assert set(found) == {"step", *names}
+    assert found["style conv1_1"] == pytest.approx(1.5)
 
 
 @pytest.mark.parametrize("terms", [("total", "tv"), ("total", "style", "style/conv1_1")])
@@ -83,6 +85,6 @@ def test_chart_leaves_out_terms_that_do_not_count(terms: tuple[str, ...]) -> Non
 
 
 def test_chart_of_one_step_and_of_zeros_is_drawn() -> None:
-    assert rows(spec(losses(1)))
+    assert len(rows(losses(1))) == 1
     zeros = Losses(np.arange(1, 3), NAMES, np.zeros((2, len(NAMES))))
-    assert rows(spec(zeros))[0]["total"] is None
+    assert np.isnan(rows(zeros)[0]["total"])

@@ -9,7 +9,7 @@ import streamlit as st
 
 from nst_core import DeviceStatus, LocalExecutor, Losses, RunError
 from pages._ui import live, runs
-from pages._ui.charts import loss_chart
+from pages._ui.charts import draw_losses
 from tests.lab import Lab
 from tests.pages.bench import (
     actions,
@@ -38,12 +38,12 @@ class Charts(list[tuple[list[int], bool]]):
 def charts(monkeypatch: pytest.MonkeyPatch) -> Charts:
     drawn = Charts()
 
-    def note(losses: Losses, *, by_layer: bool = False) -> object:
+    def note(losses: Losses, *, by_layer: bool = False) -> None:
         drawn.losses = losses
         drawn.append((losses.steps.tolist(), by_layer))
-        return loss_chart(losses, by_layer=by_layer)
+        draw_losses(losses, by_layer=by_layer)
 
-    monkeypatch.setattr(live, "loss_chart", note)
+    monkeypatch.setattr(live, "draw_losses", note)
     return drawn
 
 
@@ -262,4 +262,4 @@ def test_clock_goes_while_the_run_is_active(lab: Lab, monkeypatch: pytest.Monkey
     app = open_stylize(run=str(run_id))
     lab.change(run_id, state="failed")
     rerun(app)
-    assert seen == [live.TICK, None]
+    assert seen == [1.0, None]

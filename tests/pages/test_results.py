@@ -124,7 +124,7 @@ def test_result_is_shown_raw_and_corrected(lab: Lab, done: int) -> None:
     assert "**Raw**" in said(app, "markdown")
     assert "**Colour-corrected**" in said(app, "markdown")
     assert f"32 x 21 px · improved {result.improvement:.1f} %" in said(app, "caption")
-    assert "Luminance only (YIQ) · strength 100%" in said(app, "caption")
+    assert "Luminance only (YIQ) · strength 100 %" in said(app, "caption")
 
 
 def test_another_snapshot_can_be_shown_and_taken(lab: Lab, done: int) -> None:
@@ -156,7 +156,7 @@ def test_correction_follows_method_and_strength(lab: Lab, done: int) -> None:
     app.slider(key="correct_strength").set_value(50)
     pictures.append(corrected_beside(rerun(app), raw))
     assert len(set(pictures)) == 3
-    assert "strength 50%" in said(app, "caption")
+    assert "strength 50 %" in said(app, "caption")
     visit(app, "Home.py")
     visit(app, STYLIZE)
     app.query_params["run"] = str(done)
