@@ -11,13 +11,15 @@ from nst_core import (
     Run,
     RunError,
     Store,
+    StyleTransferConfig,
     local_executor,
     submit_run,
     weights_in_use,
 )
+from pages._ui.chosen import Chosen, begin_fork, chosen, put_pictures, undo_fork
 from pages._ui.errors import plain, show_error
 from pages._ui.live import watch
-from pages._ui.pictures import Chosen, chosen, picture_panel, put_pictures
+from pages._ui.pictures import picture_panel
 from pages._ui.results import show_result
 from pages._ui.runs import (
     cancel_button,
@@ -28,7 +30,7 @@ from pages._ui.runs import (
     show_state,
 )
 from pages._ui.settings import put_settings, settings_panel
-from pages._ui.settings_state import VALUES
+from pages._ui.settings_state import VALUES, read
 from pages._ui.setup import setup_page
 from pages._ui.weights import weights_caption
 
@@ -69,13 +71,15 @@ def inputs(store: Store) -> None:
         except NSTError as error:
             show_error(error)
             return
-        now.parent_id, now.error = None, None
+        now.parent_id, now.former, now.error = None, None, None
         st.query_params["run"] = str(run_id)
         st.rerun()
     if missing:
         st.caption(missing)
     elif now.parent_id is not None:
-        st.caption(f"Forked from run {now.parent_id}")
+        with st.container(horizontal=True, vertical_alignment="center", key="forked"):
+            st.caption(f"Forked from run {now.parent_id}", width="content")
+            st.button("Undo the fork", key="undo_fork", type="tertiary", on_click=_undo_fork)
     weights_caption(_weights())
 
 
@@ -174,12 +178,24 @@ def _fork(store: Store, run: Run, from_result: bool = False) -> None:
             last = snapshots[-1]
             name = f"run-{run.id}_step-{last.step}.png"
             content = store.add_picture(store.read(last.sha256), name)
-        put_pictures(store, run, content=content)
+        begin_fork(store, run, _settings(), content=content)
         put_settings(run.config)
-        chosen().parent_id = run.id
         st.toast(f"Forked from run {run.id}: change what you like on the left, and Run.")
     except NSTError as error:
         chosen().error = ("content", error)
+
+
+def _undo_fork() -> None:
+    config = undo_fork()
+    if config is not None:
+        put_settings(config)
+
+
+def _settings() -> StyleTransferConfig | None:
+    try:
+        return read()
+    except ConfigError:  # half-typed settings are not worth coming back to
+        return None
 
 
 def _overview(store: Store) -> None:

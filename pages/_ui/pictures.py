@@ -1,104 +1,29 @@
-"""The pictures of the next run: uploaded, from the samples, or from what is in the store."""
+"""The slots for the pictures of the next run, with their masks and weights."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Callable
 
 import streamlit as st
 
-from nst_core import ImageError, NSTError, Run, RunInput, Snapshot, Store, StoredPicture
+from nst_core import NSTError, Store, StoredPicture
+from pages._ui.chosen import (
+    MOST_STYLES,
+    Chosen,
+    Style,
+    add_style,
+    chosen,
+    remove_style,
+    set_content,
+    set_mask,
+)
 from pages._ui.errors import plain, show_error
+from pages._ui.picker import choose_picture
 from pages._ui.runs import show_file
-from pages._ui.samples import add_sample, samples
 from pages._ui.settings_state import STYLE_WEIGHTS
-from pages._ui.words import ago, pixels
+from pages._ui.words import pixels
 
-MOST_STYLES = 4
 SLOT = (3, 4)  # widths of a thumbnail and its words
-
-
-@dataclass
-class Style:
-    """A style picture with its share in the blend, and where it counts."""
-
-    picture: StoredPicture
-    weight: float = 1.0
-    mask: StoredPicture | None = None
-    slot: int = 0
-
-
-@dataclass
-class Chosen:
-    """What this session chose; it stays over pages, and a reload brings it back from the run."""
-
-    content: StoredPicture | None = None
-    content_mask: StoredPicture | None = None
-    styles: list[Style] = field(default_factory=list)
-    blend: tuple[float, ...] = ()  # as it was drawn last
-    parent_id: int | None = None
-    added: int = 0  # styles so far, for their widgets' keys
-    uploads: Counter[str] = field(default_factory=Counter)  # a new key is an empty uploader
-    taken: set[str] = field(default_factory=set)  # uploads that are in the store
-    error: tuple[str, Exception] | None = None
-
-    @property
-    def digests(self) -> set[str]:
-        """The files of all pictures and masks that are chosen."""
-        found = [self.content, self.content_mask]
-        found += [picture for style in self.styles for picture in (style.picture, style.mask)]
-        return {picture.sha256 for picture in found if picture is not None}
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing was chosen yet."""
-        return self.content is None and not self.styles
-
-
-def chosen() -> Chosen:
-    """Return this session's choice."""
-    if "chosen" not in st.session_state:
-        st.session_state["chosen"] = Chosen()
-    return st.session_state["chosen"]  # type: ignore[no-any-return]
-
-
-def put_pictures(store: Store, run: Run, *, content: StoredPicture | None = None) -> None:
-    """Choose a run's pictures, with another ``content`` if that is given.
-
-    Raises:
-        StoreError: one is gone.
-    """
-    now = chosen()
-    masks = {(item.role, item.position): item for item in run.inputs if "mask" in item.role}
-    weights = run.config.style_weights or [1.0] * len(run.styles)
-    styles = [
-        Style(
-            _stored(store, item),
-            weight,
-            _mask(store, masks.get(("style mask", k))),
-            now.added + k + 1,
-        )
-        for k, (item, weight) in enumerate(zip(run.styles, weights, strict=True))
-    ]
-    now.added += len(styles)
-    now.content_mask = None if content else _mask(store, masks.get(("content mask", 0)))
-    now.content = content or _stored(store, run.content)
-    now.styles = styles
-    now.blend = tuple(run.config.style_weights)
-    now.error = None
-
-
-def _stored(store: Store, item: RunInput) -> StoredPicture:
-    try:
-        return store.picture(item.sha256)
-    except NSTError:  # the library forgot it, and the run has it still
-        return store.add_picture(store.read(item.sha256), item.name)
-
-
-def _mask(store: Store, item: RunInput | None) -> StoredPicture | None:
-    return None if item is None else _stored(store, item)
 
 
 def picture_panel(store: Store) -> Chosen:
@@ -115,10 +40,10 @@ def picture_panel(store: Store) -> Chosen:
             _style_slot(store, now, position, style)
     with st.container(key="style_uploader"):
         if not now.styles:
-            _uploader(store, now, "style", _add_style)
+            _uploader(store, now, "style", add_style)
         elif len(now.styles) < MOST_STYLES:
             with st.popover("Add a style", type="tertiary", icon=":material/add:", key="add_style"):
-                _uploader(store, now, "style", _add_style)
+                _uploader(store, now, "style", add_style)
         _say_error(now, "style")
     now.blend = st.session_state[STYLE_WEIGHTS] = _blend(now)
     return now
@@ -147,7 +72,7 @@ def _blend(now: Chosen) -> tuple[float, ...]:
 
 def _content_slot(store: Store, now: Chosen) -> None:
     if now.content is None:
-        _uploader(store, now, "content", _set_content)
+        _uploader(store, now, "content", set_content)
     else:
         picture, words = st.columns(SLOT, vertical_alignment="center")
         with picture:
@@ -156,7 +81,7 @@ def _content_slot(store: Store, now: Chosen) -> None:
             _describe(now.content)
             with st.container(horizontal=True, gap="small"):
                 with st.popover("Change", type="tertiary", key="change_content"):
-                    _uploader(store, now, "content", _set_content)
+                    _uploader(store, now, "content", set_content)
                 _mask_slot(store, now, "content", now.content, now.content_mask)
     _say_error(now, "content")
 
@@ -181,8 +106,8 @@ def _style_slot(store: Store, now: Chosen, position: int, style: Style) -> None:
                     key=f"remove_style_{style.slot}",
                     icon=":material/close:",
                     type="tertiary",
-                    on_click=now.styles.remove,
-                    args=(style,),
+                    on_click=remove_style,
+                    args=(now, style.slot),
                 )
 
 
@@ -202,44 +127,11 @@ def _mask_slot(
         if mask is not None:
             show_file(store, mask.thumbnail, plain(mask.name))
             st.button(
-                "Remove mask", key=f"{slot}_unmask", on_click=_set_mask, args=(now, slot, None)
+                "Remove mask", key=f"{slot}_unmask", on_click=set_mask, args=(now, slot, None)
             )
         _drop_zone(
-            store, now, f"{slot}_mask", lambda found: _set_mask(now, slot, found), label="Mask"
+            store, now, f"{slot}_mask", lambda found: set_mask(now, slot, found), label="Mask"
         )
-
-
-def _set_mask(now: Chosen, slot: str, mask: StoredPicture | None) -> None:
-    if slot == "content":
-        now.content_mask = _fitting(mask, now.content)
-        return
-    for style in now.styles:
-        if f"style_{style.slot}" == slot:
-            style.mask = _fitting(mask, style.picture)
-
-
-def _fitting(mask: StoredPicture | None, picture: StoredPicture | None) -> StoredPicture | None:
-    if mask and picture and (mask.width, mask.height) != (picture.width, picture.height):
-        raise ImageError(
-            f"{mask.name}: the mask is {pixels(mask.width, mask.height)} and its picture "
-            f"{pixels(picture.width, picture.height)}; make both the same size"
-        )
-    return mask
-
-
-def _set_content(now: Chosen, picture: StoredPicture) -> None:
-    if now.content is not None and now.content.sha256 != picture.sha256:
-        now.content_mask = None
-    now.content = picture
-
-
-def _add_style(now: Chosen, picture: StoredPicture) -> None:
-    if len(now.styles) >= MOST_STYLES:
-        raise ImageError(
-            f"a run takes up to {MOST_STYLES} style pictures; remove one to add {picture.name}"
-        )
-    now.added += 1
-    now.styles.append(Style(picture, slot=now.added))
 
 
 def _uploader(
@@ -258,7 +150,7 @@ def _uploader(
         icon=":material/photo_library:",
         type="tertiary",
     ):
-        _picker(store, slot, put)
+        choose_picture(store, slot, put)
 
 
 def _drop_zone(
@@ -284,83 +176,3 @@ def _say_error(now: Chosen, slot: str) -> None:
     """Say what was wrong with the last file for ``slot`` or its mask."""
     if now.error is not None and now.error[0].partition("_")[0] == slot:
         show_error(now.error[1])
-
-
-@st.dialog("Choose a picture", width="large")
-def _picker(store: Store, slot: str, put: Callable[[Chosen, StoredPicture], None]) -> None:
-    source = st.segmented_control(
-        "From",
-        ["Samples", "Earlier pictures", "Results of runs"],
-        default="Samples",
-        required=True,
-        key="pick_from",
-        label_visibility="collapsed",
-    )
-    if source == "Samples":
-        found = [(item.stem.replace("_", " "), item) for item in samples(slot)]
-        index = _grid([(name, path.read_bytes()) for name, path in found])
-        if index is not None:
-            _use(store, put, partial(add_sample, store, found[index][1]))
-    elif source == "Earlier pictures":
-        pictures = store.pictures(40)
-        index = _grid([(item.name, _read(store, item.thumbnail)) for item in pictures])
-        if index is not None:  # kept anew, so that it counts as chosen
-            _use(store, put, partial(_again, store, pictures[index]))
-    else:
-        runs = [run for run in store.runs(60) if run.state != "queued" and run.preview]
-        ended = [(run, snaps[-1]) for run in runs[:24] if (snaps := store.snapshots(run.id))]
-        cells = [(f"{run.title} · {ago(run.created_at)}", _read(store, snap.preview))
-                 for run, snap in ended]  # fmt: skip
-        index = _grid(cells)
-        if index is not None:
-            run, snapshot = ended[index]
-            name = f"run-{run.id}_step-{snapshot.step}.png"
-            _use(store, put, partial(_add_result, store, snapshot, name))
-
-
-def _add_result(store: Store, snapshot: Snapshot, name: str) -> StoredPicture:
-    return store.add_picture(store.read(snapshot.sha256), name)
-
-
-def _again(store: Store, picture: StoredPicture) -> StoredPicture:
-    return store.add_picture(store.read(picture.sha256), picture.name)
-
-
-def _use(
-    store: Store,
-    put: Callable[[Chosen, StoredPicture], None],
-    make: Callable[[], StoredPicture],
-) -> None:
-    try:
-        put(chosen(), make())
-    except NSTError as error:
-        show_error(error)
-        return
-    chosen().error = None
-    st.rerun()
-
-
-def _read(store: Store, digest: str) -> bytes | None:
-    try:
-        return store.read(digest)
-    except NSTError:
-        return None
-
-
-def _grid(cells: Sequence[tuple[str, bytes | None]], columns: int = 4) -> int | None:
-    """Show pictures with a button each; return the index of the one that was taken."""
-    if not cells:
-        st.info("Nothing here yet. Pictures that you upload, and results of runs, appear here.")
-    taken = None
-    for start in range(0, len(cells), columns):
-        row = cells[start : start + columns]
-        for offset, (cell, (name, data)) in enumerate(zip(st.columns(columns), row, strict=False)):
-            with cell:
-                if data is None:
-                    st.caption("Its file is not there any more.")
-                else:
-                    st.image(data, width="stretch")
-                key = f"take_{start + offset}"
-                if st.button(plain(name), key=key, width="stretch", disabled=data is None):
-                    taken = start + offset
-    return taken

@@ -30,6 +30,20 @@ def test_fork_of_the_settings_puts_them_and_the_pictures_on_the_left(lab: Lab) -
     assert app.number_input(key="set_steps").value == 5
 
 
+def test_fork_can_be_undone(lab: Lab) -> None:
+    run_id = lab.submit(steps=11)
+    app = loaded(with_pictures(), steps=5)
+    before = names(app)
+    app.query_params["run"] = str(run_id)
+    click(rerun(app), "fork_settings")
+    assert names(app) != before
+    click(app, "undo_fork")
+    assert names(app) == before
+    assert app.number_input(key="set_steps").value == 5
+    assert "Forked" not in said(app, "caption")
+    assert lab.run(run_now(app, lab)).parent_id is None
+
+
 def test_fork_of_the_result_makes_it_the_content(lab: Lab) -> None:
     mask = lab.store.add_picture(MASK, "mask.png")
     config = StyleTransferConfig(**SMALL)
