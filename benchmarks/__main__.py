@@ -8,7 +8,7 @@ import json
 import statistics
 import subprocess
 import sys
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ def main() -> None:
             "{max_seconds:.3f}), peak memory {peak_megabytes:.0f} MB".format(**results[-1])
         )
     record = {"machine": machine(), "results": results}
-    path = options.output or RESULTS / f"step-{datetime.now(timezone.utc):%Y%m%d-%H%M%S}.json"
+    path = options.output or RESULTS / f"step-{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(record, indent=2) + "\n")
     print(path)

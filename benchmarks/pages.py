@@ -11,7 +11,7 @@ import json
 import os
 import statistics
 import tempfile
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, help="the JSON file")
     options = parser.parse_args()
     results = {"reruns": reruns(options.reruns), "ticks": ticks(options.ticks)}
-    path = options.output or RESULTS / f"pages-{datetime.now(timezone.utc):%Y%m%d-%H%M%S}.json"
+    path = options.output or RESULTS / f"pages-{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"machine": machine(), **results}, indent=2) + "\n")
     print(json.dumps(results, indent=2))
