@@ -9,7 +9,6 @@ import streamlit as st
 from nst_core import (
     NSTError,
     Store,
-    StyleTransferConfig,
     __version__,
     describe_device,
     local_executor,
@@ -22,7 +21,7 @@ from pages._ui.runs import STYLIZE, gallery, open_run
 from pages._ui.samples import TRY_CONTENT, TRY_STYLE, add_sample
 from pages._ui.settings_state import defaults
 from pages._ui.setup import setup_page
-from pages._ui.weights import weights_offer
+from pages._ui.weights import in_short, weights_offer
 
 EXAMPLE = Path(__file__).parent / "docs" / "images" / "home.jpg"
 
@@ -55,8 +54,9 @@ def welcome(store: Store) -> None:
 def try_it(store: Store) -> None:
     """Start a run of bundled pictures and go to its live view."""
     try:
+        config = defaults(weights_in_use("auto").layers)
         content, style = add_sample(store, TRY_CONTENT), add_sample(store, TRY_STYLE)
-        run_id = submit_run(store, _defaults(), content, [style])
+        run_id = submit_run(store, config, content, [style])
         local_executor().wake()
     except NSTError as error:
         show_error(error)
@@ -64,22 +64,15 @@ def try_it(store: Store) -> None:
     open_run(run_id)
 
 
-def _defaults() -> StyleTransferConfig:
-    return defaults(weights_in_use("auto").layers)
-
-
 def status(store: Store) -> None:
     """Say in one line what computes, with which weights, and where data is kept."""
     try:
-        weights = weights_in_use("auto").origin.partition(";")[0]
+        weights = in_short(weights_in_use("auto").origin)
     except NSTError as error:
         weights = str(error)
-    parts = (_machine(), f"weights: {weights}", f"data in {store.place}", f"version {__version__}")
+    machine = describe_device(resolve_device())
+    parts = (machine, f"weights: {weights}", f"data in {store.place}", f"version {__version__}")
     st.caption(plain(" · ".join(parts)))
-
-
-def _machine() -> str:
-    return describe_device(resolve_device())
 
 
 def latest(store: Store) -> None:

@@ -68,7 +68,7 @@ if TYPE_CHECKING:
         open_store,
     )
     from nst_core.stylize import stylize
-    from nst_core.submit import cancel_run, resume_run, submit_run
+    from nst_core.submit import MOST_STYLES, cancel_run, check_mask_size, resume_run, submit_run
     from nst_core.weights import WeightsInUse, imagenet_fetch, load_encoder, weights_in_use
 
 _HOMES = {
@@ -86,6 +86,7 @@ _HOMES = {
     "LocalExecutor": "engine",
     "LogLine": "store",
     "Losses": "store",
+    "MOST_STYLES": "submit",
     "NSTError": "errors",
     "OutOfMemoryError": "errors",
     "Picture": "image",
@@ -104,6 +105,7 @@ _HOMES = {
     "WeightsInUse": "weights",
     "available_devices": "device",
     "cancel_run": "submit",
+    "check_mask_size": "submit",
     "content_loss": "losses",
     "corrected_picture": "export",
     "describe_device": "device",
@@ -139,6 +141,7 @@ _HOMES = {
 __all__ = [
     "COLOR_METHODS",
     "LAYERS",
+    "MOST_STYLES",
     "Checkpoint",
     "CheckpointError",
     "ConfigError",
@@ -169,6 +172,7 @@ __all__ = [
     "WeightsInUse",
     "available_devices",
     "cancel_run",
+    "check_mask_size",
     "content_loss",
     "corrected_picture",
     "describe_device",

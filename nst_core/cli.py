@@ -316,11 +316,11 @@ def _worker(options: argparse.Namespace) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch; see nst_core.engine
     from nst_core.device import available_devices, resolve_device
     from nst_core.store import open_store
-    from nst_core.worker import Worker, stop_on_signals, worker_id
+    from nst_core.worker import Worker, stop_on_signals, takes_auto, worker_id
 
     device = str(resolve_device(options.device))
     store = open_store()
-    is_best = device != "cpu" or available_devices() == ["cpu"]
+    is_best = takes_auto(device, available_devices())
     worker = Worker(store, worker_id(device, is_best=is_best), device, _say)
     stop_on_signals(worker)
     _say(f"computing on {device} what waits in {store.place}; Ctrl-C stops")

@@ -24,7 +24,7 @@ from nst_core.errors import StoreError
 from nst_core.paths import home
 from nst_core.store import Store, open_store
 from nst_core.store.queue import Queue
-from nst_core.worker import worker_id
+from nst_core.worker import accepted, takes_auto, worker_id
 
 logger = logging.getLogger(__name__)
 
@@ -184,16 +184,12 @@ class LocalExecutor:
         self.queue.reap(spare=[child.name for child in list(self._children.values())])
         wanted = self.queue.wanted()
         for device in self.devices:
-            accepts = worker_id(device, is_best=self._is_best(device)).accepts
             if device in self._children or self._is_paused(device):
                 continue
-            if wanted.intersection(accepts):
+            is_best = takes_auto(device, self.devices)
+            if wanted.intersection(accepted(device, is_best=is_best)):
                 self._spawn(device, ending)
         return bool(wanted) or self.store.count("running") > 0
-
-    def _is_best(self, device: str) -> bool:
-        """Whether runs that leave the choice go there: any GPU, or the CPU where there is none."""
-        return device != "cpu" or self.devices == ["cpu"]
 
     def _spawn(self, device: str, ending: threading.Event) -> None:
         name = worker_id(device, is_best=False).name
@@ -220,7 +216,7 @@ class LocalExecutor:
     def _command(self, device: str, name: str) -> list[str]:
         command = [sys.executable, "-m", "nst_core.worker", "--name", name, "--device", device]
         command += ["--local-device", device.partition(":")[0]]
-        return [*command, "--best"] if self._is_best(device) else command
+        return [*command, "--best"] if takes_auto(device, self.devices) else command
 
     def _environment(self, device: str) -> dict[str, str]:
         root = str(Path(__file__).resolve().parents[1])
@@ -329,4 +325,6 @@ def local_executor() -> LocalExecutor:
     """Return this process's executor for the store that the environment names."""
     store = open_store()
     with _executors_lock:
-        return _executors.setdefault(id(store), LocalExecutor(store))
+        if id(store) not in _executors:
+            _executors[id(store)] = LocalExecutor(store)
+        return _executors[id(store)]

@@ -65,16 +65,8 @@ class Inputs:
             styles = [styles]
         if not styles:
             raise ConfigError("a run needs at least one style picture")
-        if config.style_weights and len(config.style_weights) != len(styles):
-            raise ConfigError(
-                f"style_weights: {len(config.style_weights)} for {len(styles)} style pictures; "
-                "give one weight a picture, or none for equal shares"
-            )
         masks = tuple(style_masks) if style_masks is not None else (None,) * len(styles)
-        if len(masks) != len(styles):
-            raise ConfigError(
-                f"{len(masks)} style masks for {len(styles)} style pictures; give one a picture"
-            )
+        check_counts(config, styles=len(styles), masks=len(masks))
         content = _checked_picture(content, "the content")
         pictures = tuple(_checked_picture(style, "a style picture") for style in styles)
         _check_mask(content_mask, content, "the content")
@@ -140,6 +132,17 @@ class Inputs:
             _resized_mask(self.content_mask, content),
             [_resized_mask(m, s) for m, s in zip(self.style_masks, styles, strict=True)],
         )
+
+
+def check_counts(config: StyleTransferConfig, *, styles: int, masks: int) -> None:
+    """Raise ConfigError unless each style picture has its weight, if any has, and its mask."""
+    if config.style_weights and len(config.style_weights) != styles:
+        raise ConfigError(
+            f"style_weights: {len(config.style_weights)} for {styles} style pictures; give one "
+            "weight a picture, or none for equal shares"
+        )
+    if masks != styles:
+        raise ConfigError(f"{masks} style masks for {styles} style pictures; give one a picture")
 
 
 def luminance_space(config: StyleTransferConfig) -> Literal["yiq", "lab"] | None:

@@ -77,9 +77,8 @@ class Loop:
         self.device = resolve_device(config.device)
         if encoder is None:
             encoder = encoder_for(config)
-        layers = [pair.layer for pairs in active_layers(config) for pair in pairs]
         source = encoder.source
-        check_layers(layers, encoder.layers, source.name if source else "given")
+        check_layers(layers_for(config), encoder.layers, source.name if source else "given")
         self.encoder = encoder.to(self.device)
         self.record_every = record_every or (
             1 if self.device.type == "cpu" else RECORD_EVERY_ON_GPU

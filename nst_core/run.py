@@ -7,7 +7,6 @@ import threading
 import time
 from contextlib import closing
 from dataclasses import replace
-from typing import NamedTuple
 
 from torch import Tensor
 
@@ -15,7 +14,8 @@ from nst_core.checkpoint import Checkpoint
 from nst_core.config import StyleTransferConfig
 from nst_core.device import describe_device, resolve_device
 from nst_core.errors import CheckpointError, NSTError, OutOfMemoryError, StoreError
-from nst_core.image import Picture, encode_png, load_image, load_mask
+from nst_core.image import encode_png, load_image, load_mask
+from nst_core.inputs import Inputs
 from nst_core.loop import encoder_for, layers_for
 from nst_core.step import Step
 from nst_core.store import Run, Store
@@ -73,15 +73,6 @@ class EncoderCache:
         self._key, self._encoder = (), None
 
 
-class Inputs(NamedTuple):
-    """The decoded pictures and masks of a run."""
-
-    content: Picture
-    styles: list[Picture]
-    content_mask: Tensor | None
-    style_masks: list[Tensor | None]
-
-
 def load_inputs(store: Store, run: Run) -> Inputs:
     """Decode the pictures and masks of ``run``.
 
@@ -100,7 +91,7 @@ def load_inputs(store: Store, run: Run) -> Inputs:
             size = styles[item.position].size
             mask = load_mask(store.read(item.sha256), size=size, name=item.name)
             style_masks[item.position] = mask
-    return Inputs(content, styles, content_mask, style_masks)
+    return Inputs(content, tuple(styles), content_mask, tuple(style_masks))
 
 
 def execute(
@@ -228,15 +219,15 @@ class _Execution:
             step.index, dict(step.history), improvement=step.improvement, seconds=step.seconds
         )
         self._log(step)
-        if step.output is not None:
+        if step.output is not None:  # its picture is the preview too
             self._snapshot(step)
-        if step.is_last:
-            writer.end("done", "")
-            return True
-        if self.previews.is_due():
+        elif self.previews.is_due():
             began = time.monotonic()
             writer.preview(encode_preview(step.image()))
             self.previews.done(began)
+        if step.is_last:
+            writer.end("done", "")
+            return True
         if self.checkpoints.is_due():
             began = time.monotonic()
             writer.checkpoint(step.checkpoint().to_bytes())

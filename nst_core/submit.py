@@ -9,6 +9,7 @@ from nst_core.config import StyleTransferConfig
 from nst_core.device import resolve_device
 from nst_core.errors import ConfigError, ImageError
 from nst_core.image import fit_size
+from nst_core.inputs import check_counts
 from nst_core.loop import layers_for
 from nst_core.pyramid import plan_levels
 from nst_core.store import RunInput, Store, StoredPicture
@@ -79,6 +80,15 @@ def resume_run(store: Store, run_id: int) -> None:
     Queue(store).resume(run_id)
 
 
+def check_mask_size(mask: StoredPicture, picture: StoredPicture) -> None:
+    """Raise ImageError unless ``mask`` has the size of ``picture``."""
+    if (mask.width, mask.height) != (picture.width, picture.height):
+        raise ImageError(
+            f"{mask.name}: the mask is {mask.width} x {mask.height} px and its picture "
+            f"{picture.width} x {picture.height} px; make both the same size"
+        )
+
+
 def queue_limit() -> int:
     """Return how many runs may wait: ``NST_QUEUE_LIMIT``, or 500.
 
@@ -100,25 +110,13 @@ def _check(
 ) -> None:
     if not 1 <= len(styles) <= MOST_STYLES:
         raise ConfigError(f"a run takes 1 to {MOST_STYLES} style pictures, got {len(styles)}")
-    if config.style_weights and len(config.style_weights) != len(styles):
-        raise ConfigError(
-            f"style_weights: {len(config.style_weights)} for {len(styles)} style pictures; give "
-            "one weight a picture, or none for equal shares"
-        )
-    if style_masks and len(style_masks) != len(styles):
-        raise ConfigError(
-            f"{len(style_masks)} style masks for {len(styles)} style pictures; give one a picture"
-        )
+    check_counts(config, styles=len(styles), masks=len(style_masks) or len(styles))
     used = weights_in_use(config.weights)
     check_layers(layers_for(config), used.layers, used.name)
     coarsest = plan_levels(config.size, config.steps, config.levels)[0].long_edge
     fit_size((content.height, content.width), coarsest)
     for style in styles:
         fit_size((style.height, style.width), round(coarsest * config.style_scale))
-    pairs = [(content_mask, content), *zip(style_masks, styles, strict=False)]
-    for mask, picture in pairs:
-        if mask and (mask.width, mask.height) != (picture.width, picture.height):
-            raise ImageError(
-                f"{mask.name}: the mask is {mask.width} x {mask.height} px and its picture "
-                f"{picture.width} x {picture.height} px; make both the same size"
-            )
+    for mask, picture in [(content_mask, content), *zip(style_masks, styles, strict=False)]:
+        if mask is not None:
+            check_mask_size(mask, picture)

@@ -1,6 +1,6 @@
 """A worker: claims runs for one device, one after the other, and computes them.
 
-``python -m nst_core.worker --device cpu --supervised`` is what
+``python -m nst_core.worker --name NAME --device cpu ...`` is what
 :class:`~nst_core.engine.LocalExecutor` starts; ``python -m nst_core worker`` starts one by hand.
 """
 
@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -47,8 +47,21 @@ def worker_id(device: str, *, is_best: bool, name: str = "") -> WorkerId:
         is_best: whether runs that leave the choice (``auto``) are computed here.
     """
     machine = socket.gethostname()
-    accepts = (device, "auto") if is_best else (device,)
-    return WorkerId(name or f"{machine}-{uuid.uuid4().hex}", f"{machine}/{device}", accepts)
+    name = name or f"{machine}-{uuid.uuid4().hex}"
+    return WorkerId(name, f"{machine}/{device}", accepted(device, is_best=is_best))
+
+
+def accepted(device: str, *, is_best: bool) -> tuple[str, ...]:
+    """Return what runs may want to be computed on ``device``."""
+    return (device, "auto") if is_best else (device,)
+
+
+def takes_auto(device: str, devices: Sequence[str]) -> bool:
+    """Say whether runs that leave the choice go to ``device`` of a machine's ``devices``.
+
+    They go to any GPU, and to the CPU where there is none.
+    """
+    return device != "cpu" or list(devices) == ["cpu"]
 
 
 class Worker:

@@ -16,8 +16,8 @@ from nst_core import (
     submit_run,
     weights_in_use,
 )
-from pages._ui.chosen import Chosen, begin_fork, chosen, put_pictures, undo_fork
-from pages._ui.errors import plain, show_error
+from pages._ui.chosen import Chosen, add_result, begin_fork, chosen, put_pictures, undo_fork
+from pages._ui.errors import plain, sentence, show_error
 from pages._ui.live import watch
 from pages._ui.pictures import picture_panel
 from pages._ui.results import show_result
@@ -32,7 +32,7 @@ from pages._ui.runs import (
 from pages._ui.settings import put_settings, settings_panel
 from pages._ui.settings_state import VALUES, read
 from pages._ui.setup import setup_page
-from pages._ui.weights import weights_caption
+from pages._ui.weights import in_short, weights_caption
 
 
 def inputs(store: Store) -> None:
@@ -115,19 +115,20 @@ def outputs(store: Store) -> None:
         show_error(error)
         _overview(store)
         return
-    _header(store, run)
-    snapshots = [] if run.is_active else store.snapshots(run.id)
-    if snapshots:
+    snapshots = store.snapshots(run.id)
+    _header(store, run, has_picture=bool(snapshots))
+    shows_result = bool(snapshots) and not run.is_active
+    if shows_result:
         show_result(store, run, snapshots)
     try:
-        watch(store, run, with_picture=not snapshots)
+        watch(store, run, with_picture=not shows_result)
     except ConfigError as error:
         show_error(error)
     if not run.is_active:
         show_queue(store, besides=run.id)
 
 
-def _header(store: Store, run: Run) -> None:
+def _header(store: Store, run: Run, *, has_picture: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(plain(run.title), width="content", anchor=False)
         with st.container(width="content", key="state"):
@@ -137,7 +138,7 @@ def _header(store: Store, run: Run) -> None:
             cancel_button(store, run)
         elif run.state != "done":
             resume_button(store, run)
-        _fork_buttons(store, run)
+        _fork_buttons(store, run, has_picture=has_picture)
         if not run.is_active and st.button("Delete", key="delete", icon=":material/delete:"):
             confirm_delete(store, run, chosen().digests)
         if st.button("All runs", key="all_runs", icon=":material/arrow_back:", type="tertiary"):
@@ -145,24 +146,22 @@ def _header(store: Store, run: Run) -> None:
             st.rerun()
     if run.message and run.state in ("failed", "interrupted", "cancelled"):
         show = st.error if run.state == "failed" else st.info
-        show(plain(run.message[:1].upper() + run.message[1:]))
+        show(sentence(run.message))
     if run.weights:
-        weights = run.weights.partition(";")[0]
-        st.caption(plain(f"{run.device} · weights: {weights}"))
+        st.caption(plain(f"{run.device} · weights: {in_short(run.weights)}"))
 
 
-def _fork_buttons(store: Store, run: Run) -> None:
+def _fork_buttons(store: Store, run: Run, *, has_picture: bool) -> None:
     with st.popover("Fork", icon=":material/fork_right:", key="fork"):
         st.caption("Puts the run's pictures and settings on the left, to change and run anew.")
         st.button(
             "Its settings and pictures", key="fork_settings", on_click=_fork, args=(store, run)
         )
-        snapshots = store.snapshots(run.id)
         st.button(
             "Start from its result",
             key="fork_image",
-            disabled=not snapshots,
-            help="The result becomes the content." if snapshots else "There is no picture yet.",
+            disabled=not has_picture,
+            help="The result becomes the content." if has_picture else "There is no picture yet.",
             on_click=_fork,
             args=(store, run, True),
         )
@@ -175,9 +174,7 @@ def _fork(store: Store, run: Run, from_result: bool = False) -> None:
             snapshots = store.snapshots(run.id)
             if not snapshots:
                 raise RunError(f"run {run.id} has no picture any more; it may be deleted")
-            last = snapshots[-1]
-            name = f"run-{run.id}_step-{last.step}.png"
-            content = store.add_picture(store.read(last.sha256), name)
+            content = add_result(store, run, snapshots[-1])
         begin_fork(store, run, _settings(), content=content)
         put_settings(run.config)
         st.toast(f"Forked from run {run.id}: change what you like on the left, and Run.")

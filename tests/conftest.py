@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
@@ -10,6 +12,9 @@ from torch import Tensor
 
 from nst_core.config import LAYERS
 from nst_core.vgg import CHANNELS, VGG19Encoder, weight_names
+
+if TYPE_CHECKING:
+    from tests.lab import Lab
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -83,3 +88,14 @@ def paintings() -> Path:
     if not path.is_dir():
         pytest.skip("the paintings are not beside this checkout")
     return path
+
+
+@pytest.fixture
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
+    """Return a lab of its own: a store, pictures and small weights that this process uses."""
+    from tests.lab import Lab
+
+    lab = Lab(tmp_path)
+    lab.enter(monkeypatch)
+    yield lab
+    lab.store.close()

@@ -5,21 +5,11 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from nst_core.cli import main
 from tests.lab import LONG, Lab
-
-
-@pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
-    lab = Lab(tmp_path)
-    lab.enter(monkeypatch)
-    yield lab
-    lab.store.close()
 
 
 def test_worker_computes_what_waits_and_ends(lab: Lab) -> None:

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,14 +27,6 @@ RECIPES = (
     {"steps": CATCHABLE, "outputs": 3},
     {"steps": CATCHABLE, "optimizer": "lbfgs", "init": "noise", "averaging": 0.5},
 )
-
-
-@pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
-    lab = Lab(tmp_path)
-    lab.enter(monkeypatch)
-    yield lab
-    lab.store.close()
 
 
 def kill_worker_of(executor: LocalExecutor, lab: Lab, run_id: int) -> str:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,15 +28,6 @@ from nst_core.store.writer import RunWriter
 from tests.conftest import random_state_dict
 from tests.execution import ME, at_step, break_off_at, claimed, eager
 from tests.lab import FEW, SMALL, Lab, one_thread, picture_bytes
-
-
-@pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
-    lab = Lab(tmp_path)
-    lab.enter(monkeypatch)
-    yield lab
-    lab.store.close()
-
 
 # What is written
 

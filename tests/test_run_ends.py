@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,15 +25,6 @@ from nst_core.store.writer import RunWriter
 from nst_core.worker import Worker, worker_id
 from tests.execution import ME, OTHER, at_step, claimed, eager
 from tests.lab import Lab, one_thread, picture_bytes
-
-
-@pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
-    lab = Lab(tmp_path)
-    lab.enter(monkeypatch)
-    yield lab
-    lab.store.close()
-
 
 # Stopping
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,14 +26,6 @@ from nst_core import (
 from nst_core.submit import queue_limit
 from tests.conftest import random_state_dict
 from tests.lab import FEW, SMALL, Lab, picture_bytes
-
-
-@pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
-    lab = Lab(tmp_path)
-    lab.enter(monkeypatch)
-    yield lab
-    lab.store.close()
 
 
 def submit(lab: Lab, config: dict[str, Any], **pictures: Any) -> int:

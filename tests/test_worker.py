@@ -61,14 +61,6 @@ def busy(shared: Lab, started: LocalExecutor, monkeypatch: pytest.MonkeyPatch) -
     return started
 
 
-@pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
-    lab = Lab(tmp_path)
-    lab.enter(monkeypatch)
-    yield lab
-    lab.store.close()
-
-
 def only_worker(executor: LocalExecutor) -> int:
     (child,) = executor._children.values()
     return child.process.pid

@@ -7,10 +7,18 @@ from dataclasses import dataclass, field, replace
 
 import streamlit as st
 
-from nst_core import ImageError, NSTError, Run, RunInput, Store, StoredPicture, StyleTransferConfig
-from pages._ui.words import pixels
-
-MOST_STYLES = 4
+from nst_core import (
+    MOST_STYLES,
+    ImageError,
+    NSTError,
+    Run,
+    RunInput,
+    Snapshot,
+    Store,
+    StoredPicture,
+    StyleTransferConfig,
+    check_mask_size,
+)
 
 
 @dataclass
@@ -85,6 +93,16 @@ def put_pictures(store: Store, run: Run, *, content: StoredPicture | None = None
     now.error = None
 
 
+def add_result(store: Store, run: Run, snapshot: Snapshot) -> StoredPicture:
+    """Take what a run made into the library, to be chosen.
+
+    Raises:
+        StoreError: it is gone.
+    """
+    name = f"run-{run.id}_step-{snapshot.step}.png"
+    return store.add_picture(store.read(snapshot.sha256), name)
+
+
 def _stored(store: Store, item: RunInput) -> StoredPicture:
     try:
         return store.picture(item.sha256)
@@ -134,20 +152,15 @@ def set_mask(now: Chosen, slot: str, mask: StoredPicture | None) -> None:
         ImageError: it has another size than its picture.
     """
     if slot == "content":
-        now.content_mask = _fitting(mask, now.content)
+        if mask is not None and now.content is not None:
+            check_mask_size(mask, now.content)
+        now.content_mask = mask
         return
     for style in now.styles:
         if f"style_{style.slot}" == slot:
-            style.mask = _fitting(mask, style.picture)
-
-
-def _fitting(mask: StoredPicture | None, picture: StoredPicture | None) -> StoredPicture | None:
-    if mask and picture and (mask.width, mask.height) != (picture.width, picture.height):
-        raise ImageError(
-            f"{mask.name}: the mask is {pixels(mask.width, mask.height)} and its picture "
-            f"{pixels(picture.width, picture.height)}; make both the same size"
-        )
-    return mask
+            if mask is not None:
+                check_mask_size(mask, style.picture)
+            style.mask = mask
 
 
 def set_content(now: Chosen, picture: StoredPicture) -> None:

@@ -12,9 +12,13 @@ def plain(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]()<>#+!|~$:-])", r"\\\1", " ".join(text.split()))
 
 
-def show_error(error: Exception) -> None:
-    """Show an error's message as a sentence; its text stays text, and a file's name its name."""
-    text = str(error) or type(error).__name__
+def sentence(text: str) -> str:
+    """Return ``text`` as `plain` does, with a capital unless it begins with a file's name."""
     if text.partition(" ")[0].rstrip(":").isalpha():
         text = text[:1].upper() + text[1:]
-    st.error(plain(text), icon=":material/error:")
+    return plain(text)
+
+
+def show_error(error: Exception) -> None:
+    """Show an error's message as a sentence."""
+    st.error(sentence(str(error) or type(error).__name__), icon=":material/error:")

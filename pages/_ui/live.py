@@ -9,7 +9,7 @@ import streamlit as st
 
 from nst_core import ConfigError, Losses, NSTError, Run, Store, local_executor
 from pages._ui.charts import draw_losses
-from pages._ui.errors import plain
+from pages._ui.errors import sentence
 from pages._ui.runs import show_file, show_queue
 from pages._ui.words import duration, progress_line
 
@@ -72,7 +72,7 @@ def _show_progress(store: Store, run: Run) -> None:
         st.progress(run.step / run.steps, f"Queued: {text}")
         for device in local_executor().status():
             if device.problem:
-                st.warning(plain(device.problem[:1].upper() + device.problem[1:]))
+                st.warning(sentence(device.problem))
     elif run.state == "running":
         text = progress_line(run) if run.step else "Loading the network"
         if run.cancelling:

@@ -7,8 +7,8 @@ from functools import partial
 
 import streamlit as st
 
-from nst_core import NSTError, Snapshot, Store, StoredPicture
-from pages._ui.chosen import Chosen, chosen
+from nst_core import NSTError, Store, StoredPicture
+from pages._ui.chosen import Chosen, add_result, chosen
 from pages._ui.errors import plain, show_error
 from pages._ui.samples import add_sample, samples
 from pages._ui.words import ago
@@ -42,13 +42,7 @@ def choose_picture(store: Store, slot: str, put: Callable[[Chosen, StoredPicture
                  for run, snap in ended]  # fmt: skip
         index = _grid(cells)
         if index is not None:
-            run, snapshot = ended[index]
-            name = f"run-{run.id}_step-{snapshot.step}.png"
-            _use(store, put, partial(_add_result, store, snapshot, name))
-
-
-def _add_result(store: Store, snapshot: Snapshot, name: str) -> StoredPicture:
-    return store.add_picture(store.read(snapshot.sha256), name)
+            _use(store, put, partial(add_result, store, *ended[index]))
 
 
 def _again(store: Store, picture: StoredPicture) -> StoredPicture:

@@ -6,9 +6,8 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from nst_core import NSTError, Store, StoredPicture
+from nst_core import MOST_STYLES, NSTError, Store, StoredPicture
 from pages._ui.chosen import (
-    MOST_STYLES,
     Chosen,
     Style,
     add_style,

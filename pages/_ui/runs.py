@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import streamlit as st
 
@@ -101,9 +101,8 @@ def resume_button(store: Store, run: Run) -> None:
         attempt(resume_run, store, run.id)
 
 
-def attempt(action: object, store: Store, run_id: int) -> None:
+def attempt(action: Callable[[Store, int], None], store: Store, run_id: int) -> None:
     """Do what a button says and draw the page anew; show what went wrong instead."""
-    assert callable(action)
     try:
         action(store, run_id)
         local_executor().wake()

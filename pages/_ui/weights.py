@@ -10,6 +10,11 @@ from pages._ui.errors import plain, show_error
 MEGABYTE = 1e6
 
 
+def in_short(origin: str) -> str:
+    """Return where weights come from without the remedy that follows it."""
+    return origin.partition(";")[0]
+
+
 def weights_caption(setting: str = "auto") -> None:
     """Say in one line which weights a run would take, and why."""
     try:
@@ -17,7 +22,7 @@ def weights_caption(setting: str = "auto") -> None:
     except NSTError as error:
         show_error(error)
         return
-    st.caption(plain(f"Network weights: {used.origin.partition(';')[0]}."))
+    st.caption(plain(f"Network weights: {in_short(used.origin)}."))
 
 
 def weights_offer(*, first_visit: bool) -> None:
