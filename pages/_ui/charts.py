@@ -15,9 +15,9 @@ from nst_core import Losses
 MOST_POINTS = 200  # a line; a chart shows no more, and each tick sends it anew
 TITLES = {
     "total": "total",
-    "content": "alpha · content",
-    "style": "beta · style",
-    "tv": "gamma · TV",
+    "content": "content",
+    "style": "style",
+    "tv": "TV",
 }
 COLORS = {"total": "#c2512f", "content": "#3a7ca5", "style": "#7a9e3f", "tv": "#9a7bb0"}
 
@@ -63,8 +63,10 @@ def loss_spec(terms: tuple[tuple[str, str], ...]) -> dict[str, Any]:
     titles = [title for _, title in terms]
     if all(term in COLORS for term, _ in terms):
         colors = alt.Scale(domain=titles, range=[COLORS[term] for term, _ in terms])
-    else:
+        legend = alt.Legend(title=None, orient="bottom", columns=2)
+    else:  # long names, which a narrow page would cut
         colors = alt.Scale(scheme="tableau10")
+        legend = alt.Legend(title=None, orient="bottom", columns=1)
     nearest = alt.selection_point(
         "nearest", on="pointerover", nearest=True, fields=["step"], empty=False
     )
@@ -73,7 +75,9 @@ def loss_spec(terms: tuple[tuple[str, str], ...]) -> dict[str, Any]:
         .transform_fold(list(titles), as_=["term", "loss"])
         .mark_line(strokeWidth=1.6, interpolate="monotone")
         .encode(
-            x=alt.X("step:Q", title="step", axis=alt.Axis(tickMinStep=1, grid=False)),
+            x=alt.X(
+                "step:Q", title="step", axis=alt.Axis(tickMinStep=1, grid=False, labelBound=True)
+            ),
             y=alt.Y(
                 "loss:Q",
                 title="weighted loss",
@@ -84,7 +88,7 @@ def loss_spec(terms: tuple[tuple[str, str], ...]) -> dict[str, Any]:
                 "term:N",
                 scale=colors,
                 sort=titles,
-                legend=alt.Legend(title=None, orient="bottom", columns=2, labelLimit=200),
+                legend=legend,
             ),
         )
     )

@@ -34,21 +34,26 @@ def tick() -> float:
 
 
 def watch(store: Store, run: Run, *, with_picture: bool) -> None:
-    """Show a run, live while it is active; the whole page is drawn anew once it ended.
+    """Show a run, live while it is active; the whole page is drawn anew when its state changes.
 
     Raises:
         ConfigError: see :func:`tick`.
     """
     every = tick() if run.is_active else None
-    st.fragment(_view, run_every=every)(store, run.id, run.is_active, with_picture)
+    st.fragment(_view, run_every=every)(store, run.id, _state(run), with_picture)
 
 
-def _view(store: Store, run_id: int, was_active: bool, with_picture: bool) -> None:
+def _state(run: Run) -> tuple[str, bool]:
+    """Return what the page says of a run outside of its live part."""
+    return run.state, run.cancelling
+
+
+def _view(store: Store, run_id: int, drawn: tuple[str, bool], with_picture: bool) -> None:
     try:
         run = store.run(run_id)
     except NSTError:  # deleted in another tab: the page says so
         st.rerun(scope="app")
-    if was_active and not run.is_active:
+    if _state(run) != drawn:
         st.rerun(scope="app")
     _show_progress(store, run)
     if with_picture:
@@ -169,5 +174,8 @@ def _show_log(store: Store, run: Run) -> None:
     lines = store.log(run.id, LOG_LINES if run.is_active else 1000)
     if not lines:
         return
-    with st.expander("Log", expanded=run.is_active):
-        st.code("\n".join(line.text for line in lines), language=None, height=230, wrap_lines=True)
+    with (
+        st.expander("Log", expanded=run.is_active),
+        st.container(height=230, border=False, autoscroll=run.is_active),
+    ):
+        st.code("\n".join(line.text for line in lines), language=None, wrap_lines=True)

@@ -94,7 +94,8 @@ def _style_slot(store: Store, now: Chosen, position: int, style: Style) -> None:
             _describe(style.picture)
             if len(now.styles) > 1:
                 key = f"blend_{style.slot}"
-                st.session_state.setdefault(key, style.weight)
+                # Set in each run, as in settings_state: the browser may not know it yet
+                st.session_state[key] = st.session_state.get(key, style.weight)
                 style.weight = st.number_input(
                     "Weight in the blend", 0.0, None, step=0.1, key=key, format="%.4g"
                 )

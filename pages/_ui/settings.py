@@ -10,7 +10,7 @@ from nst_core import ConfigError, StyleTransferConfig
 from pages._ui.settings_actions import draw_actions
 from pages._ui.settings_fields import catalogue
 from pages._ui.settings_layers import draw_layers
-from pages._ui.settings_state import LAYER_FIELDS, begin, put_settings, read, values
+from pages._ui.settings_state import LAYER_FIELDS, begin, end, put_settings, read, values
 from pages._ui.settings_widgets import draw, draw_log
 
 __all__ = ["put_settings", "settings_panel"]
@@ -59,6 +59,7 @@ def settings_panel(layers: Sequence[str]) -> StyleTransferConfig:
         _draw_run()
     with advanced:
         _draw_rest()
+    end()
     if isinstance(outcome, ConfigError):
         raise outcome
     return outcome

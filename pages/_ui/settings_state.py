@@ -8,6 +8,7 @@ when a person moves it. That outlasts a change of page without the widgets' help
 from __future__ import annotations
 
 from collections.abc import Sequence
+from time import monotonic
 from typing import Any
 
 import streamlit as st
@@ -18,6 +19,10 @@ VALUES = "set_values"
 STYLE_WEIGHTS = "set_style_weights"
 FORMER = "set_former"
 SHAPES = "set_shapes"
+DRAWN_AT = "set_drawn_at"
+KNOWN = "set_known"
+DELIVERED_AFTER = 2.0
+"""Seconds after which the browser has what was drawn, unless the script was begun anew before."""
 LAYER_FIELDS = ("content_layers", "style_layers")
 
 
@@ -33,11 +38,24 @@ def settle(name: str, value: Any) -> None:
 
 
 def begin(layers: Sequence[str]) -> None:
-    """Give a new session its defaults; a session that has settings keeps them."""
+    """Give a new session its defaults; a session that has settings keeps them.
+
+    What was drawn a moment ago, or not to the end, may never have reached the browser: Streamlit
+    drops what waits to be sent when a script begins anew. The browser would show a widget that it
+    does not know at its lowest value, and send that back with the next click.
+    """
+    drawn_at = st.session_state.pop(DRAWN_AT, None)
+    known = drawn_at is not None and monotonic() - drawn_at > DELIVERED_AFTER
+    st.session_state[KNOWN] = known
     if VALUES not in st.session_state:
         config = defaults(layers)
         st.session_state[VALUES] = _values_of(config)
         st.session_state.setdefault(STYLE_WEIGHTS, config.style_weights)
+
+
+def end() -> None:
+    """Note that all widgets were drawn."""
+    st.session_state[DRAWN_AT] = monotonic()
 
 
 def read() -> StyleTransferConfig:
@@ -104,13 +122,14 @@ def defaults(layers: Sequence[str]) -> StyleTransferConfig:
 def bind(key: str, value: Any, shape: Any = None) -> str:
     """Set the widget ``key`` to ``value`` where it differs, and return the key.
 
-    Only where it differs: a widget that is set in every run would jump back under a hand that
-    moves it meanwhile. ``shape`` is what else Streamlit tells widgets apart by (limits, options):
-    when it changes, the widget is a new one and forgets.
+    Only where it differs, once the browser knows it: a widget that is set in every run would jump
+    back under a hand that moves it meanwhile. ``shape`` is what else Streamlit tells widgets apart
+    by (limits, options): when it changes, the widget is a new one and forgets.
     """
     state = st.session_state
     shapes: dict[str, Any] = state.setdefault(SHAPES, {})
-    if key not in state or state[key] != value or shapes.get(key) != shape:
+    is_same = key in state and state[key] == value and shapes.get(key) == shape
+    if not (is_same and state.get(KNOWN)):
         state[key] = value
     shapes[key] = shape
     return key

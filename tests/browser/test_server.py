@@ -104,6 +104,8 @@ def test_sigterm_ends_all_and_resume_finishes_the_run(
     at(page, f"resume_{run_id}").get_by_role("button").first.click()
     expect(at(page, f"resume_{run_id}")).to_have_count(0)
     until(lambda: store.run(run_id).step > run.step)
+    expect(at(page, "state")).to_contain_text("running")
+    expect(at(page, "set_beta").get_by_role("textbox")).to_have_value("3.7e6")
     at(page, f"cancel_{run_id}").get_by_role("button").first.click()
     expect(at(page, f"resume_{run_id}")).to_be_visible()
     visitor.close()

@@ -247,7 +247,23 @@ def test_tick_that_sees_the_end_draws_the_whole_page(
     if end == "deleted":
         lab.store.delete_run(run_id)
     with pytest.raises(Asked, match="app"):
-        live._view(lab.store, run_id, True, True)
+        live._view(lab.store, run_id, ("running", False), True)
+
+
+def test_tick_that_sees_another_state_draws_the_whole_page(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask(*, scope: str) -> None:
+        raise Asked(scope)
+
+    monkeypatch.setattr(st, "rerun", ask)
+    run_id = lab.submit()
+    Working(lab).begin()
+    with pytest.raises(Asked, match="app"):
+        live._view(lab.store, run_id, ("queued", False), True)
+    lab.queue.cancel(run_id)
+    with pytest.raises(Asked, match="app"):
+        live._view(lab.store, run_id, ("running", False), True)
 
 
 def test_clock_goes_while_the_run_is_active(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

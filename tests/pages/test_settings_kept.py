@@ -14,6 +14,8 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from nst_core import LAYERS, StyleTransferConfig, load_image, save_image
+from pages._ui import settings_state
+from pages._ui.settings_state import DELIVERED_AFTER, DRAWN_AT
 from tests.pages import settings_app
 from tests.pages.settings_app import open_panel, put, rerun, said, upload
 
@@ -203,3 +205,28 @@ def test_settings_outlast_a_change_of_page(tmp_path: Path) -> None:
     assert said(app) == before
     assert app.number_input(key="set_steps").value == 41
     assert said(rerun(app)) == before
+
+
+def is_told(app: AppTest) -> bool:
+    """Say whether the page told the browser what its widgets hold."""
+    told = {app.text_input(key="set_beta").proto.set_value}
+    told |= {app.select_slider(key="set_beta_log").proto.set_value}
+    told |= {app.number_input(key="set_steps").proto.set_value}
+    (answer,) = told
+    return bool(answer)
+
+
+def test_widgets_are_told_their_values_until_the_browser_must_have_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(settings_state, "monotonic", lambda: now)
+    app = put(open_panel(), StyleTransferConfig(beta=3.7e7, steps=41))
+    now += DELIVERED_AFTER / 2
+    assert is_told(rerun(app)), "the page before may not have been sent"
+    now += DELIVERED_AFTER + 0.1
+    assert not is_told(rerun(app)), "a hand may be moving them"
+    now += DELIVERED_AFTER + 0.1
+    del app.session_state[DRAWN_AT]  # the page before was not drawn to its end
+    assert is_told(rerun(app))
+    assert said(app) == StyleTransferConfig(beta=3.7e7, steps=41)
