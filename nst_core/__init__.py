@@ -55,8 +55,10 @@ if TYPE_CHECKING:
         style_target,
         total_variation_loss,
     )
+    from nst_core.metrics import Metrics
     from nst_core.step import Step
     from nst_core.store import (
+        History,
         LogLine,
         Losses,
         Run,
@@ -80,6 +82,7 @@ _HOMES = {
     "DeviceStatus": "engine",
     "DivergenceError": "errors",
     "Executor": "engine",
+    "History": "store",
     "ImageError": "errors",
     "LAYERS": "config",
     "LayerError": "errors",
@@ -87,6 +90,7 @@ _HOMES = {
     "LogLine": "store",
     "Losses": "store",
     "MOST_STYLES": "submit",
+    "Metrics": "metrics",
     "NSTError": "errors",
     "OutOfMemoryError": "errors",
     "Picture": "image",
@@ -149,11 +153,13 @@ __all__ = [
     "DeviceStatus",
     "DivergenceError",
     "Executor",
+    "History",
     "ImageError",
     "LayerError",
     "LocalExecutor",
     "LogLine",
     "Losses",
+    "Metrics",
     "NSTError",
     "OutOfMemoryError",
     "Picture",

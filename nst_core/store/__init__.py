@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+from nst_core.store.history import History
 from nst_core.store.previews import encode_preview
 from nst_core.store.records import (
     LogLine,
@@ -16,6 +17,7 @@ from nst_core.store.records import (
 from nst_core.store.store import Store, store_urls
 
 __all__ = [
+    "History",
     "LogLine",
     "Losses",
     "Run",

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_core.config import StyleTransferConfig
+from nst_core.metrics import Metrics
 from nst_core.pyramid import plan_levels, share_of_work
 
 State = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
@@ -55,6 +56,7 @@ class Run:
         preview, preview_step: file of the latest preview, and its step.
         checkpoint_step: where it would go on from, 0 is the start.
         device, weights: what computes, in words.
+        rating, notes: what people think of it; 1 to 5 stars, or None.
         cancelling: a cancel was asked for.
         inputs: its pictures and masks.
     """
@@ -78,6 +80,8 @@ class Run:
     checkpoint_step: int
     device: str | None
     weights: str | None
+    rating: int | None = None
+    notes: str = ""
     cancelling: bool = False
     inputs: tuple[RunInput, ...] = ()
 
@@ -118,6 +122,7 @@ class Snapshot:
         output: 1, 2, ... of the run's outputs; None where it was kept on cancelling.
         sha256, preview: files of the PNG and of a smaller JPEG for the screen.
         total, improvement, seconds: as the run stood at ``step``.
+        metrics: what was measured of it, None until it was.
     """
 
     step: int
@@ -129,6 +134,7 @@ class Snapshot:
     total: float
     improvement: float
     seconds: float
+    metrics: Metrics | None = None
 
 
 class LogLine(NamedTuple):
@@ -182,3 +188,10 @@ def read_run(row: Mapping[str, Any], inputs: tuple[RunInput, ...]) -> Run:
             "inputs": inputs,
         }
     )
+
+
+def read_snapshot(row: Mapping[str, Any]) -> Snapshot:
+    """Make a record of a row of ``snapshots``."""
+    values = {name: row[name] for name in Snapshot.__dataclass_fields__}
+    metrics = Metrics.from_json(row["metrics"]) if row["metrics"] else None
+    return Snapshot(**values | {"metrics": metrics})

@@ -39,6 +39,7 @@ from nst_core.store.records import (
     State,
     StoredPicture,
     read_run,
+    read_snapshot,
 )
 
 THUMBNAIL_EDGE = 256  # px
@@ -360,7 +361,7 @@ class Store:
         query = select(*columns).where(t.snapshots.c.run_id == run_id)
         with self.database.read() as connection:
             rows = connection.execute(query.order_by(t.snapshots.c.step))
-            return [Snapshot(**row._mapping) for row in rows]
+            return [read_snapshot(dict(row._mapping)) for row in rows]
 
     def log(self, run_id: int, limit: int = 1000) -> list[LogLine]:
         """Return the last lines of a run's log, oldest first."""

@@ -99,6 +99,9 @@ runs = Table(
     # What computed it, in words
     Column("device", Words),
     Column("weights", Words),
+    # What people think of it
+    Column("rating", Integer),  # 1 to 5 stars
+    Column("notes", Words, nullable=False, server_default=""),
     # Who has it: a worker, at a place (machine and device), until its lease ends
     Column("wants", String(16), nullable=False, server_default="auto"),  # the device asked for
     Column("worker", Text),
@@ -134,6 +137,7 @@ snapshots = Table(
     Column("total", Double, nullable=False),
     Column("improvement", Double, nullable=False),
     Column("seconds", Double, nullable=False),
+    Column("metrics", Text),  # JSON; NULL until they are measured
 )
 
 # Losses of several steps in one row: float64, little-endian, step by step.

@@ -20,7 +20,8 @@ _ROWS = (
     *["INSERT INTO runs (state, config, created_at, steps) VALUES ('done', :config, 2.5, 20)"] * 7,
     "UPDATE runs SET parent_id = 1, message = 'Ünïcode' WHERE id = 7",
     "INSERT INTO inputs VALUES (7, 'content', 0, :picture, 'cat.png')",
-    "INSERT INTO snapshots VALUES (7, 20, 1, :picture, :small, 60, 40, 1.5, 80.0, 3.5)",
+    "INSERT INTO snapshots (run_id, step, output, sha256, preview, width, height, total, "
+    "improvement, seconds) VALUES (7, 20, 1, :picture, :small, 60, 40, 1.5, 80.0, 3.5)",
     "INSERT INTO losses VALUES (7, 20, 20, :terms, :values)",
     "INSERT INTO log (run_id, at, step, text) VALUES (7, 2.5, 0, 'began')",
 )

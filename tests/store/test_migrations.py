@@ -111,6 +111,7 @@ def test_an_older_database_is_upgraded_and_keeps_its_rows(database_url: str, rev
     assert store.losses(7).values.tolist() == [[1.5, -2.0]]
     assert [line.text for line in store.log(7)] == ["began"]
     assert store.snapshots(7)[0].width == 60
+    assert (run.rating, run.notes, store.snapshots(7)[0].metrics) == (None, "", None)
     assert store.add_run(StyleTransferConfig(), run.inputs) == 8
     store.close()
 
