@@ -10,6 +10,7 @@ from nst_core import (
     NSTError,
     Store,
     __version__,
+    default_config,
     describe_device,
     local_executor,
     resolve_device,
@@ -19,7 +20,6 @@ from nst_core import (
 from pages._ui.errors import plain, show_error
 from pages._ui.runs import STYLIZE, gallery, open_run
 from pages._ui.samples import TRY_CONTENT, TRY_STYLE, add_sample
-from pages._ui.settings_state import defaults
 from pages._ui.setup import setup_page
 from pages._ui.weights import in_short, weights_offer
 
@@ -54,7 +54,7 @@ def welcome(store: Store) -> None:
 def try_it(store: Store) -> None:
     """Start a run of bundled pictures and go to its live view."""
     try:
-        config = defaults(weights_in_use("auto").layers)
+        config = default_config(weights_in_use("auto").layers)
         content, style = add_sample(store, TRY_CONTENT), add_sample(store, TRY_STYLE)
         run_id = submit_run(store, config, content, [style])
         local_executor().wake()

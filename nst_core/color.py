@@ -26,6 +26,15 @@ ColorMethod = Literal[
     "none", "luminance_yiq", "luminance_lab", "histogram", "cholesky", "pca", "symmetric"
 ]
 COLOR_METHODS: tuple[ColorMethod, ...] = get_args(ColorMethod)
+COLOR_TITLES: dict[ColorMethod, str] = {
+    "none": "Raw",
+    "luminance_yiq": "Luminance only (YIQ)",
+    "luminance_lab": "Luminance only (CIELAB)",
+    "histogram": "Histogram matching",
+    "cholesky": "Covariance match (Cholesky)",
+    "pca": "Covariance match (PCA)",
+    "symmetric": "Covariance match (symmetric)",
+}
 CovarianceMethod = Literal["cholesky", "pca", "symmetric"]
 LuminanceSpace = Literal["yiq", "lab"]
 

@@ -317,6 +317,25 @@ class StyleTransferConfig(BaseModel):
         return type(self)(**{**self.model_dump(), **settings})
 
 
+def default_config(layers: Iterable[str] = LAYERS) -> StyleTransferConfig:
+    """Return the defaults, kept to the ``layers`` that network weights offer.
+
+    Style layers that are not among them are left out, and where that leaves none, each of
+    ``layers`` has an equal share; the content's layer becomes the deepest. Without ``layers``
+    the defaults are as they are.
+    """
+    config, layers = StyleTransferConfig(), tuple(layers)
+    if not layers:
+        return config
+    style = {name: share for name, share in config.style_layers if name in layers}
+    content = {name: share for name, share in config.content_layers if name in layers}
+    deepest = max(layers, key=LAYERS.index)
+    return config.changed(
+        style_layers=style or dict.fromkeys(layers, 1 / len(layers)),
+        content_layers=content or {deepest: 1.0},
+    )
+
+
 def _config_error(error: ValidationError) -> ConfigError:
     """Say a pydantic error in one line of words."""
     first = error.errors(include_url=False)[0]

@@ -11,6 +11,7 @@
      +-- CheckpointError     a checkpoint that does not belong to this run
      +-- StalePictureError   a picture asked of a step after the loop had gone on
      +-- StoreError          a data folder or database that cannot be used
+     +-- ArchiveError        a ZIP of runs that cannot be read, trusted or made
      +-- RunError            a run that is not there, or not in a state for what was asked
           +-- QueueFullError      as many runs wait as may
 
@@ -61,6 +62,10 @@ class StalePictureError(NSTError):
 
 class StoreError(NSTError):
     """The data folder or the database is missing, of another version, full or out of reach."""
+
+
+class ArchiveError(NSTError, ValueError):
+    """A ZIP of runs is broken, none of ours, too large, or of a newer version."""
 
 
 class RunError(NSTError, ValueError):

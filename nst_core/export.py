@@ -10,7 +10,7 @@ import pandas as pd
 from torch import Tensor
 
 from nst_core.color import ColorMethod, recolor
-from nst_core.image import Picture, load_image, read_provenance
+from nst_core.image import Picture, have_one_shape, load_image, read_provenance, resize
 from nst_core.store import Losses, Store
 
 
@@ -24,9 +24,15 @@ def recolor_picture(
 ) -> Picture:
     """Give ``result`` the colours of ``content``, and write into its provenance how.
 
+    A content of the result's shape is scaled to its size first, as the run saw it, so that a mask
+    means the same pixels in both.
+
     Args and errors: see :func:`~nst_core.color.recolor`.
     """
-    pixels = recolor(result.pixels, content.pixels, method, strength=strength, mask=mask)
+    reference = content.pixels
+    if have_one_shape(result.size, content.size):
+        reference = resize(reference, result.size)
+    pixels = recolor(result.pixels, reference, method, strength=strength, mask=mask)
     how = {
         "method": method,
         "strength": strength,

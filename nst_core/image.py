@@ -180,6 +180,13 @@ def fit_size(size: Size, long_edge: int) -> Size:
     return height, width
 
 
+def have_one_shape(size: Size, other: Size) -> bool:
+    """Whether two sizes have one aspect, to a pixel of the smaller: edges are rounded."""
+    small, large = sorted((size, other), key=max)
+    scale = max(large) / max(small)
+    return all(abs(a * scale - b) <= scale for a, b in zip(small, large, strict=True))
+
+
 def save_image(
     image: Picture | Tensor, path: str | os.PathLike[str], *, config: Config | None = None
 ) -> Path:

@@ -11,12 +11,13 @@ from dataclasses import replace
 from torch import Tensor
 
 from nst_core.checkpoint import Checkpoint
-from nst_core.config import StyleTransferConfig
 from nst_core.device import describe_device, resolve_device
+from nst_core.encoders import EncoderCache, memory_in_words
 from nst_core.errors import CheckpointError, NSTError, OutOfMemoryError, StoreError
 from nst_core.image import encode_png, load_image, load_mask
 from nst_core.inputs import Inputs
-from nst_core.loop import encoder_for, layers_for
+from nst_core.metric_notes import metrics_line
+from nst_core.metrics import Metrics, measure
 from nst_core.step import Step
 from nst_core.store import Run, Store
 from nst_core.store.previews import encode_preview
@@ -25,7 +26,6 @@ from nst_core.store.records import State
 from nst_core.store.writer import RunWriter
 from nst_core.stylize import stylize
 from nst_core.vgg import VGG19Encoder
-from nst_core.weights import weights_in_use
 
 logger = logging.getLogger(__name__)
 
@@ -34,43 +34,6 @@ CHECKPOINT_EVERY = 5.0  # seconds
 LOG_EVERY = 1.0  # seconds
 LOG_LINES = 60  # about so many lines a run, however many steps it has
 MOST_OVERHEAD = 20  # looking may take a twentieth of the time: what is slow is done less often
-
-
-class EncoderCache:
-    """The network of the last run, kept for the next that asks for the same weights."""
-
-    def __init__(self) -> None:
-        self._key: tuple[object, ...] = ()
-        self._encoder: VGG19Encoder | None = None
-
-    def get(self, config: StyleTransferConfig) -> tuple[VGG19Encoder, bool]:
-        """Return the encoder that ``config`` asks for, and whether it was loaded already.
-
-        Raises:
-            LayerError, WeightsError: see :func:`~nst_core.weights.load_encoder`.
-        """
-        key = (
-            weights_in_use(config.weights),
-            config.pooling,
-            config.padding,
-            config.normalize_activations,
-            config.device,
-        )
-        cached = self._encoder
-        if (
-            cached is not None
-            and key == self._key
-            and set(layers_for(config)) <= set(cached.layers)
-        ):
-            return cached, True
-        self.clear()
-        encoder = encoder_for(config, download=False)
-        self._key, self._encoder = key, encoder
-        return encoder, False
-
-    def clear(self) -> None:
-        """Give the memory back."""
-        self._key, self._encoder = (), None
 
 
 def load_inputs(store: Store, run: Run) -> Inputs:
@@ -92,6 +55,26 @@ def load_inputs(store: Store, run: Run) -> Inputs:
             mask = load_mask(store.read(item.sha256), size=size, name=item.name)
             style_masks[item.position] = mask
     return Inputs(content, tuple(styles), content_mask, tuple(style_masks))
+
+
+def measure_with(encoder: VGG19Encoder, run: Run, inputs: Inputs, image: Tensor) -> Metrics:
+    """Measure a picture of ``run``, whose pictures and masks are ``inputs``.
+
+    Args and errors: see :func:`~nst_core.metrics.measure`.
+
+    Raises:
+        OutOfMemoryError: the picture does not fit into the memory of the encoder's device.
+    """
+    height, width = image.shape[-2:]
+    with memory_in_words(f"measuring {width} x {height} px on {encoder.mean.device}"):
+        return measure(
+            image,
+            inputs.content.pixels,
+            [style.pixels for style in inputs.styles],
+            encoder,
+            style_weights=run.config.style_weights,
+            style_masks=inputs.style_masks,
+        )
 
 
 def execute(
@@ -171,6 +154,7 @@ class _Execution:
         self.config = run.config.changed(device=device)
         self.encoders = encoders
         self.stopping = stopping
+        self.inputs = load_inputs(store, run)
         self.previews = _Rhythm(PREVIEW_EVERY)
         self.previews.next = 0.0  # the first picture is shown at once
         self.checkpoints = _Rhythm(CHECKPOINT_EVERY)
@@ -178,7 +162,7 @@ class _Execution:
 
     def go(self) -> None:
         """Compute until the end, a cancel, or a stop."""
-        inputs = load_inputs(self.store, self.run)
+        inputs = self.inputs
         encoder, was_loaded = self.encoders.get(self.config)
         resume = self._resume()
         start = resume.index if resume else 0
@@ -220,7 +204,9 @@ class _Execution:
         )
         self._log(step)
         if step.output is not None:  # its picture is the preview too
-            self._snapshot(step)
+            kept = self._snapshot(step)
+            if step.is_last:
+                self._measure(kept)
         elif self.previews.is_due():
             began = time.monotonic()
             writer.preview(encode_preview(step.image()))
@@ -251,16 +237,38 @@ class _Execution:
         writer.say(message)
         writer.end(state, f"{message}. Resume goes on from there.")
 
-    def _snapshot(self, step: Step) -> None:
+    def _measure(self, result: bytes) -> None:
+        """Measure the result as it is kept, unless someone waits for an end.
+
+        The run is done all the same where it cannot be measured.
+        """
+        if self.writer.cancelling or self.stopping.is_set():
+            return
+        try:
+            encoder = self.encoders.judge(self.config.device)
+            pixels = load_image(result, name="the result").pixels
+            metrics = measure_with(encoder, self.run, self.inputs, pixels)
+        except NSTError as error:
+            if isinstance(error, OutOfMemoryError):
+                self.encoders.clear()
+            self.writer.say(f"not measured: {error}")
+            return
+        self.writer.say(metrics_line(metrics))
+        self.writer.metrics(metrics)
+
+    def _snapshot(self, step: Step) -> bytes:
+        """Keep the picture of this step, and return its PNG."""
         picture = step.image()
         # The settings that were asked for; this worker's name for its device is its own affair.
         settings = self.run.config.model_dump(mode="json")
         picture = replace(picture, provenance={**picture.provenance, "config": settings})
         preview = encode_preview(picture)
+        data = encode_png(picture)
         self.writer.snapshot(
-            encode_png(picture), preview, output=step.output, size=(picture.height, picture.width)
+            data, preview, output=step.output, size=(picture.height, picture.width)
         )
         self.writer.preview(preview)
+        return data
 
     def _log(self, step: Step) -> None:
         index, when = self.logged

@@ -26,7 +26,7 @@ from nst_core.store import Run, Store, open_store
 from nst_core.store.queue import ClaimLostError, Queue, WorkerId
 
 if TYPE_CHECKING:
-    from nst_core.run import EncoderCache
+    from nst_core.encoders import EncoderCache
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ class Worker:
 
     def work(self, *, until_empty: bool = False) -> None:
         """Claim and compute, until stopped (or until no run waits)."""
-        from nst_core.run import EncoderCache  # torch comes with it: the process is up before
+        from nst_core.encoders import EncoderCache  # torch comes with it: the process is up before
 
         encoders = EncoderCache()
         ended = threading.Event()

@@ -9,15 +9,14 @@ from nst_core import (
     ConfigError,
     NSTError,
     Run,
-    RunError,
     Store,
-    StyleTransferConfig,
     local_executor,
     submit_run,
     weights_in_use,
 )
-from pages._ui.chosen import Chosen, add_result, begin_fork, chosen, put_pictures, undo_fork
+from pages._ui.chosen import Chosen, chosen, put_pictures, undo_fork
 from pages._ui.errors import plain, sentence, show_error
+from pages._ui.forks import fork
 from pages._ui.live import watch
 from pages._ui.pictures import picture_panel
 from pages._ui.results import show_result
@@ -30,7 +29,7 @@ from pages._ui.runs import (
     show_state,
 )
 from pages._ui.settings import put_settings, settings_panel
-from pages._ui.settings_state import VALUES, read
+from pages._ui.settings_state import VALUES
 from pages._ui.setup import setup_page
 from pages._ui.weights import in_short, weights_caption
 
@@ -140,7 +139,7 @@ def _header(store: Store, run: Run, *, has_picture: bool) -> None:
             resume_button(store, run)
         _fork_buttons(store, run, has_picture=has_picture)
         if not run.is_active and st.button("Delete", key="delete", icon=":material/delete:"):
-            confirm_delete(store, run, chosen().digests)
+            confirm_delete(store, [run], chosen().digests, after=st.query_params.clear)
         if st.button("All runs", key="all_runs", icon=":material/arrow_back:", type="tertiary"):
             st.query_params.clear()
             st.rerun()
@@ -169,15 +168,7 @@ def _fork_buttons(store: Store, run: Run, *, has_picture: bool) -> None:
 
 def _fork(store: Store, run: Run, from_result: bool = False) -> None:
     try:
-        content = None
-        if from_result:
-            snapshots = store.snapshots(run.id)
-            if not snapshots:
-                raise RunError(f"run {run.id} has no picture any more; it may be deleted")
-            content = add_result(store, run, snapshots[-1])
-        begin_fork(store, run, _settings(), content=content)
-        put_settings(run.config)
-        st.toast(f"Forked from run {run.id}: change what you like on the left, and Run.")
+        fork(store, run, from_result=from_result)
     except NSTError as error:
         chosen().error = ("content", error)
 
@@ -186,13 +177,6 @@ def _undo_fork() -> None:
     config = undo_fork()
     if config is not None:
         put_settings(config)
-
-
-def _settings() -> StyleTransferConfig | None:
-    try:
-        return read()
-    except ConfigError:  # half-typed settings are not worth coming back to
-        return None
 
 
 def _overview(store: Store) -> None:

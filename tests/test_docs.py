@@ -65,7 +65,12 @@ def test_the_snippet_of_the_readme_works(newcomer: Path) -> None:
     code = PYTHON[0].replace("steps=20, size=128", "steps=2, size=64")
     assert code != PYTHON[0]
     output = run(["-c", code], newcomer)
-    assert [line.split()[0] for line in output.splitlines()] == ["1", "2"]
+    *steps, metrics = output.splitlines()
+    assert [line.split()[0] for line in steps] == ["1", "2"]
+    ssim, color_difference, style_distance = map(float, metrics.split())
+    assert 0 < ssim < 1
+    assert color_difference > 0
+    assert style_distance > 0
     assert (newcomer / "cat_by_the_lake.png").exists()
 
 

@@ -71,10 +71,11 @@ def test_a_result_carries_the_settings_that_were_asked_for(lab: Lab) -> None:
 def test_the_log_tells_where_it_began_and_with_what(lab: Lab) -> None:
     run_id = lab.submit(steps=2)
     lab.in_process()
-    first, second, *_, last = lab.lines(run_id)
+    first, second, *_, last, measured = lab.lines(run_id)
     assert first == "started at step 0 on cpu"
     assert second == f"weights: the file {lab.weights}, named by NST_WEIGHTS"
     assert last.startswith("step 2/2  total ")
+    assert measured.startswith("measured: SSIM ")
 
 
 def test_the_database_is_written_a_few_times_a_second(
@@ -93,7 +94,7 @@ def test_the_database_is_written_a_few_times_a_second(
         execute(lab.store, found, ME, device="cpu")
     assert lab.run(found.id).state == "done"
     seconds = times[-1] - times[0]
-    beginning_and_end = 8
+    beginning_and_end = 9
     assert len(times) - beginning_and_end <= 6 * seconds, (len(times), seconds)
 
 

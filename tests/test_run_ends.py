@@ -17,7 +17,8 @@ from nst_core import (
     resume_run,
     run,
 )
-from nst_core.run import EncoderCache, execute
+from nst_core.encoders import EncoderCache
+from nst_core.run import execute
 from nst_core.step import Step
 from nst_core.store import writer
 from nst_core.store.queue import ClaimLostError
@@ -25,6 +26,7 @@ from nst_core.store.writer import RunWriter
 from nst_core.worker import Worker, worker_id
 from tests.execution import ME, OTHER, at_step, claimed, eager
 from tests.lab import Lab, one_thread, picture_bytes
+from tests.test_metrics import MEASURED
 
 # Stopping
 
@@ -91,7 +93,9 @@ def test_a_worker_whose_run_was_taken_away_writes_nothing_more(
     assert lab.row(found.id).worker == "other"
 
 
-@pytest.mark.parametrize("what", ["write", "preview", "checkpoint", "snapshot", "end", "begin"])
+@pytest.mark.parametrize(
+    "what", ["write", "preview", "checkpoint", "snapshot", "metrics", "end", "begin"]
+)
 def test_each_write_of_a_lost_run_is_refused_and_leaves_no_file(lab: Lab, what: str) -> None:
     found = claimed(lab)
     mine = RunWriter(lab.store, found, ME)
@@ -103,6 +107,7 @@ def test_each_write_of_a_lost_run_is_refused_and_leaves_no_file(lab: Lab, what: 
         "preview": lambda: mine.preview(data),
         "checkpoint": lambda: mine.checkpoint(data),
         "snapshot": lambda: mine.snapshot(data, data, output=1, size=(32, 48)),
+        "metrics": lambda: mine.metrics(MEASURED),
         "end": lambda: mine.end("done", ""),
         "begin": lambda: mine.begin(0, "cpu", "few"),
     }

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import threading
 
-from nst_core.store.history import History
-from nst_core.store.previews import encode_preview
+from nst_core.store.archive_in import import_runs
+from nst_core.store.archive_out import export_runs
+from nst_core.store.history import RUN_ORDERS, History
+from nst_core.store.previews import encode_preview, encode_view
 from nst_core.store.records import (
+    MOST_STARS,
+    NUMBER_SETTINGS,
+    Entry,
     LogLine,
     Losses,
     Run,
+    RunFilter,
     RunInput,
     Snapshot,
     StoredPicture,
@@ -17,15 +23,23 @@ from nst_core.store.records import (
 from nst_core.store.store import Store, store_urls
 
 __all__ = [
+    "MOST_STARS",
+    "NUMBER_SETTINGS",
+    "RUN_ORDERS",
+    "Entry",
     "History",
     "LogLine",
     "Losses",
     "Run",
+    "RunFilter",
     "RunInput",
     "Snapshot",
     "Store",
     "StoredPicture",
     "encode_preview",
+    "encode_view",
+    "export_runs",
+    "import_runs",
     "open_store",
 ]
 

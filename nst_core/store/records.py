@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from types import UnionType
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nst_core.config import StyleTransferConfig
+from nst_core.errors import ConfigError
 from nst_core.metrics import Metrics
 from nst_core.pyramid import plan_levels, share_of_work
 
 State = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
 Role = Literal["content", "style", "content mask", "style mask"]
 ACTIVE: tuple[State, ...] = ("queued", "running")
+MOST_STARS = 5
 
 
 class StoredPicture(NamedTuple):
@@ -137,6 +140,90 @@ class Snapshot:
     metrics: Metrics | None = None
 
 
+@dataclass(frozen=True)
+class Entry:
+    """A run in the history.
+
+    Attributes:
+        picture: file of a picture that shows it: its preview, or its content's thumbnail; None
+            where there is neither.
+        total: the total loss of its last snapshot; None where it has none.
+        metrics: what was measured of its last snapshot; None until it was.
+    """
+
+    run: Run
+    picture: str | None = None
+    total: float | None = None
+    metrics: Metrics | None = None
+
+
+def _is_number(annotation: Any) -> bool:
+    """Whether a field holds a number, perhaps beside a word such as auto."""
+    if get_origin(annotation) in (Union, UnionType, Annotated):
+        return any(_is_number(member) for member in get_args(annotation))
+    return annotation in (int, float)
+
+
+NUMBER_SETTINGS: tuple[str, ...] = tuple(
+    name for name, field in StyleTransferConfig.model_fields.items() if _is_number(field.annotation)
+)
+"""The settings that are numbers, in the config's order; runs can be found by their ranges."""
+
+
+@dataclass(frozen=True)
+class RunFilter:
+    """Which runs are wanted; what is left out does not matter.
+
+    Attributes:
+        states: one of these.
+        since, until: created at or after, and before; seconds since 1970.
+        content, style: the name of the content, and of one of the styles, exactly.
+        text: a part of the notes or of a picture's name, in capitals or not.
+        setting: one of :data:`NUMBER_SETTINGS`; runs that left it at ``auto`` are not found.
+        low, high: the setting's least and greatest value, themselves included.
+        stars: at least as many, 1 to 5.
+
+    Raises:
+        ConfigError: a state or setting that does not exist, or a number that is none.
+    """
+
+    states: tuple[State, ...] = ()
+    since: float | None = None
+    until: float | None = None
+    content: str | None = None
+    style: str | None = None
+    text: str = ""
+    setting: str | None = None
+    low: float | None = None
+    high: float | None = None
+    stars: int | None = None
+
+    def __post_init__(self) -> None:
+        """Check what databases would stumble over."""
+        for state in self.states:
+            if state not in get_args(State):
+                raise ConfigError(
+                    f"there is no state {state!r}; it is one of {', '.join(get_args(State))}"
+                )
+        if self.setting is not None and self.setting not in NUMBER_SETTINGS:
+            raise ConfigError(
+                f"{self.setting!r} is no setting with a number; choose one of "
+                f"{', '.join(NUMBER_SETTINGS)}"
+            )
+        for name in ("since", "until", "low", "high"):
+            if not _is_usable(getattr(self, name)):
+                raise ConfigError(
+                    f"{name} must be a finite number of at most 1e300, got "
+                    f"{str(getattr(self, name))[:40]}; leave it out for no limit"
+                )
+        if self.stars is not None and not 1 <= self.stars <= MOST_STARS:
+            raise ConfigError(f"stars must be 1 to {MOST_STARS}, got {self.stars}")
+
+
+def _is_usable(number: float | None) -> bool:
+    return number is None or abs(number) <= 1e300  # false for nan and inf
+
+
 class LogLine(NamedTuple):
     """A line of a run's log: when (seconds since 1970), at which step, and what."""
 
@@ -193,5 +280,18 @@ def read_run(row: Mapping[str, Any], inputs: tuple[RunInput, ...]) -> Run:
 def read_snapshot(row: Mapping[str, Any]) -> Snapshot:
     """Make a record of a row of ``snapshots``."""
     values = {name: row[name] for name in Snapshot.__dataclass_fields__}
-    metrics = Metrics.from_json(row["metrics"]) if row["metrics"] else None
-    return Snapshot(**values | {"metrics": metrics})
+    return Snapshot(**values | {"metrics": read_metrics(row["metrics"])})
+
+
+def read_metrics(text: str | None) -> Metrics | None:
+    """Read metrics as the store keeps them; what is damaged counts as not measured."""
+    try:
+        return Metrics.from_json(text) if text else None
+    except ValueError:
+        return None
+
+
+def read_entry(row: Mapping[str, Any], inputs: tuple[RunInput, ...]) -> Entry:
+    """Make a record of a row of ``runs`` with ``picture``, ``total`` and ``metrics`` beside."""
+    metrics = read_metrics(row["metrics"])
+    return Entry(read_run(row, inputs), row["picture"], row["total"], metrics)

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 
 from nst_core.errors import StoreError
+from nst_core.metrics import Metrics
 from nst_core.store import tables as t
 from nst_core.store.queue import WorkerId, end, guarded_update, say
 from nst_core.store.records import Run, State
@@ -136,6 +137,15 @@ class RunWriter:
                 "seconds": run.seconds,
             }
             connection.execute(insert(t.snapshots).values(values))
+
+        self._write(keep)
+
+    def metrics(self, metrics: Metrics) -> None:
+        """Keep what was measured of the picture of this step."""
+
+        def keep(connection: Connection) -> None:
+            mine = (t.snapshots.c.run_id == self.run_id, t.snapshots.c.step == self._step)
+            connection.execute(update(t.snapshots).where(*mine).values(metrics=metrics.to_json()))
 
         self._write(keep)
 

@@ -6,13 +6,10 @@ from functools import lru_cache
 from typing import Any
 
 import altair as alt
-import numpy as np
-import pandas as pd
 import streamlit as st
 
-from nst_core import Losses
+from nst_core import Losses, thin_losses
 
-MOST_POINTS = 200  # a line; a chart shows no more, and each tick sends it anew
 TITLES = {
     "total": "total",
     "content": "content",
@@ -20,20 +17,6 @@ TITLES = {
     "tv": "TV",
 }
 COLORS = {"total": "#c2512f", "content": "#3a7ca5", "style": "#7a9e3f", "tv": "#9a7bb0"}
-
-
-def thinned(losses: Losses, terms: tuple[str, ...]) -> pd.DataFrame:
-    """Return at most ``MOST_POINTS`` rows of ``losses``, first and last kept, evenly between.
-
-    Zeros have no place on a log scale: they become gaps.
-    """
-    count = len(losses)
-    rows = np.unique(np.linspace(0, count - 1, min(count, MOST_POINTS)).round().astype(int))
-    columns = [losses.terms.index(term) for term in terms]
-    values = losses.values[rows][:, columns]
-    table = pd.DataFrame(np.where(values > 0, values, np.nan), columns=list(terms), dtype="float32")
-    table.insert(0, "step", losses.steps[rows].astype("int32"))
-    return table
 
 
 def shown_terms(losses: Losses, *, by_layer: bool) -> dict[str, str]:
@@ -50,7 +33,7 @@ def shown_terms(losses: Losses, *, by_layer: bool) -> dict[str, str]:
 def draw_losses(losses: Losses, *, by_layer: bool = False) -> None:
     """Draw the weighted losses over steps, on a log scale; ``by_layer`` as in `shown_terms`."""
     terms = shown_terms(losses, by_layer=by_layer)
-    table = thinned(losses, tuple(terms)).rename(columns=terms)
+    table = thin_losses(losses, tuple(terms)).rename(columns=terms)
     st.vega_lite_chart(table, loss_spec(tuple(terms.items())), width="stretch")
 
 

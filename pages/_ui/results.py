@@ -11,6 +11,7 @@ from nst_core import (
     COLOR_METHODS,
     NSTError,
     Run,
+    Side,
     Snapshot,
     Store,
     corrected_picture,
@@ -20,7 +21,7 @@ from nst_core import (
     snapshots_zip,
 )
 from pages._ui.errors import show_error
-from pages._ui.runs import show_file
+from pages._ui.runs import COMPARE, show_file
 from pages._ui.settings_fields import words_for
 from pages._ui.words import duration, pixels
 
@@ -98,6 +99,19 @@ def _corrected_preview(
     return encode_preview(picture)
 
 
+def _compare_button(run: Run, shown: Snapshot, method: str, strength: float) -> None:
+    if st.button(
+        "Compare",
+        key="compare_result",
+        icon=":material/compare:",
+        help="Raw under corrected with a wipe, their difference, metrics, and other runs beside.",
+    ):
+        raw = Side(run.id, f"step-{shown.step}")
+        corrected = raw.treated(method, round(100 * strength))  # type: ignore[arg-type]
+        query = {"view": "wipe", "a": str(raw), "b": str(corrected)}
+        st.switch_page(COMPARE, query_params=query)
+
+
 def _downloads(store: Store, run: Run, shown: Snapshot, method: str, strength: float) -> None:
     stem = f"run-{run.id}_step-{shown.step}"
 
@@ -124,6 +138,7 @@ def _downloads(store: Store, run: Run, shown: Snapshot, method: str, strength: f
          "application/json", "To load again, here or with --config"),
     ]  # fmt: skip
     with st.container(horizontal=True, key="downloads"):
+        _compare_button(run, shown, method, strength)
         for label, data, name, mime, text in offers:
             st.download_button(
                 label,

@@ -11,6 +11,7 @@ from pages._ui.errors import plain, show_error
 from pages._ui.words import COLORS, ICONS, ago, progress_line
 
 STYLIZE = "pages/1_Stylize.py"
+COMPARE = "pages/3_Compare.py"
 
 
 def open_run(run_id: int) -> None:
@@ -112,21 +113,57 @@ def attempt(action: Callable[[Store, int], None], store: Store, run_id: int) -> 
     st.rerun(scope="app")
 
 
-@st.dialog("Delete this run?")
-def confirm_delete(store: Store, run: Run, keep: Collection[str]) -> None:
-    """Ask before a run is gone; pictures in ``keep`` are chosen for the next run, and stay."""
-    st.write(
-        f"Its pictures, losses and log go with it ({plain(run.title)}). Pictures that other runs "
-        "use stay. This cannot be undone."
-    )
+def confirm_delete(
+    store: Store, runs: Sequence[Run], keep: Collection[str], after: Callable[[], None]
+) -> None:
+    """Ask before runs are gone; those that are active stay, and it is said.
+
+    Args:
+        keep: pictures that are chosen for the next run, and stay.
+        after: called when they are gone, before the page is drawn anew.
+    """
+    title = "Delete this run?" if len(runs) == 1 else f"Delete {len(runs)} runs?"
+    st.dialog(title)(_confirm_delete)(store, runs, keep, after)
+
+
+def _confirm_delete(
+    store: Store, runs: Sequence[Run], keep: Collection[str], after: Callable[[], None]
+) -> None:
+    active = [run for run in runs if run.is_active]
+    if active:
+        st.warning(plain(f"{_list(active)}: still at work, and will stay. Cancel first to delete."))
+    ended = [run for run in runs if not run.is_active]
+    if not ended:
+        return
+    if len(ended) == 1:
+        words = f"Its pictures, losses and log go with it ({ended[0].title}). "
+    else:
+        words = f"The pictures, losses and logs of {len(ended)} runs go with them: {_list(ended)}. "
+    st.write(plain(words) + " Pictures that other runs use stay. This cannot be undone.")
     with st.container(horizontal=True):
         if st.button("Delete", type="primary", key="delete_yes"):
-            try:
-                store.delete_run(run.id, keep=keep)
-            except NSTError as error:
-                show_error(error)
-                return
-            st.query_params.clear()
+            _delete(store, ended, keep, after)
+        if st.button("Keep it" if len(ended) == 1 else "Keep them", key="delete_no"):
             st.rerun()
-        if st.button("Keep it", key="delete_no"):
-            st.rerun()
+
+
+def _list(runs: Sequence[Run], most: int = 8) -> str:
+    named = ", ".join(run.title for run in runs[:most])
+    return named if len(runs) <= most else f"{named} and {len(runs) - most} more"
+
+
+def _delete(
+    store: Store, runs: Sequence[Run], keep: Collection[str], after: Callable[[], None]
+) -> None:
+    errors = []
+    for run in runs:
+        try:
+            store.delete_run(run.id, keep=keep)
+        except NSTError as error:  # the others can go all the same
+            errors.append(error)
+    if errors:
+        for refusal in errors[:4]:
+            show_error(refusal)
+        return
+    after()
+    st.rerun()

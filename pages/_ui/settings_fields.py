@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import lru_cache
 from math import isfinite
 from typing import Any, Literal
 
-from nst_core import StyleTransferConfig
+from nst_core import COLOR_TITLES, StyleTransferConfig, exact_number
 from pages._ui.errors import plain
 
 LABELS = {
@@ -30,7 +29,7 @@ LABELS = {
 }
 """Where the field's own name would not say it; other fields are labelled by name and unit."""
 
-WORDS = {
+WORDS: dict[str, str] = {
     "adam": "Adam",
     "lbfgs": "L-BFGS",
     "cosine": "Cosine down to 0",
@@ -38,12 +37,7 @@ WORDS = {
     "content": "Content",
     "style_colors": "Noise in style colours",
     "mix": "Mix with noise",
-    "luminance_yiq": "Luminance only (YIQ)",
-    "luminance_lab": "Luminance only (CIELAB)",
-    "histogram": "Histogram matching",
-    "cholesky": "Covariance match (Cholesky)",
-    "pca": "Covariance match (PCA)",
-    "symmetric": "Covariance match (symmetric)",
+    **{method: title for method, title in COLOR_TITLES.items() if method != "none"},
     "gram": "Gram matrices",
     "covariance": "Means and covariances",
     "wasserstein": "2-Wasserstein",
@@ -135,18 +129,6 @@ def words_for(choice: str) -> str:
     return WORDS.get(choice) or choice.replace("_", " ").capitalize()
 
 
-def exact(number: float) -> str:
-    """Write a number as short as reads back the same: ``1e8``, ``3.7e7``, ``0.013``, ``10``."""
-    if number == 0:
-        return "0"
-    if isinstance(number, int) or 1e-3 <= abs(number) < 1e5:
-        return repr(number).removesuffix(".0")
-    sign, digits, exponent = Decimal(repr(number)).normalize().as_tuple()
-    head, tail = digits[0], "".join(map(str, digits[1:]))
-    power = int(exponent) + len(tail)
-    return f"{'-' * sign}{head}{'.' * bool(tail)}{tail}e{power}"
-
-
 def shown(setting: Setting, value: Any) -> Any:
     """Return what the widget holds for a value of the config, or for what was typed instead."""
     if setting.word is not None and value == setting.word:
@@ -154,7 +136,7 @@ def shown(setting: Setting, value: Any) -> Any:
     if setting.shape == "json":
         return value if isinstance(value, str) else json.dumps(value, default=str)
     if setting.shape.endswith("text") and not isinstance(value, str):
-        return exact(value)
+        return exact_number(value)
     return value
 
 

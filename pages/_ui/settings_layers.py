@@ -7,9 +7,9 @@ from itertools import groupby
 
 import streamlit as st
 
-from nst_core import LAYERS
+from nst_core import LAYERS, default_config
 from pages._ui.settings_fields import catalogue
-from pages._ui.settings_state import bind, defaults, settle, values
+from pages._ui.settings_state import bind, settle, values
 
 SLIDER_WIDTH = 68
 PRESETS = ("paper", "shallow", "deep", "equal")
@@ -17,7 +17,7 @@ PRESETS = ("paper", "shallow", "deep", "equal")
 
 def preset(name: str, layers: Sequence[str]) -> dict[str, float]:
     """Return a preset's style layers with their weights, of those on offer."""
-    paper = dict(defaults(layers).style_layers)
+    paper = dict(default_config(layers).style_layers)
     if name == "paper":
         return paper
     firsts = list(paper)
@@ -103,7 +103,7 @@ def _offered(layers: Sequence[str], weights: Mapping[str, float]) -> list[str]:
 
 
 def _say_defaults(layers: Sequence[str]) -> None:
-    kept, usual = defaults(layers), defaults(LAYERS)
+    kept, usual = default_config(layers), default_config()
     if kept != usual:
         st.caption(
             f"These network weights end at {max(layers, key=LAYERS.index)}. The defaults here: "

@@ -13,7 +13,7 @@ from typing import Any
 
 import streamlit as st
 
-from nst_core import LAYERS, StyleTransferConfig
+from nst_core import StyleTransferConfig, default_config
 
 VALUES = "set_values"
 STYLE_WEIGHTS = "set_style_weights"
@@ -48,7 +48,7 @@ def begin(layers: Sequence[str]) -> None:
     known = drawn_at is not None and monotonic() - drawn_at > DELIVERED_AFTER
     st.session_state[KNOWN] = known
     if VALUES not in st.session_state:
-        config = defaults(layers)
+        config = default_config(layers)
         st.session_state[VALUES] = _values_of(config)
         st.session_state.setdefault(STYLE_WEIGHTS, config.style_weights)
 
@@ -100,23 +100,9 @@ def _exchange(new: dict[str, Any], word: str) -> None:
 
 def is_default(layers: Sequence[str]) -> bool:
     """Say whether a reset would change nothing."""
-    config = defaults(layers)
+    config = default_config(layers)
     weights = tuple(st.session_state.get(STYLE_WEIGHTS, ()))
     return values() == _values_of(config) and weights == config.style_weights
-
-
-def defaults(layers: Sequence[str]) -> StyleTransferConfig:
-    """Return the defaults, kept to the ``layers`` on offer where they allow it."""
-    config = StyleTransferConfig()
-    if not layers:
-        return config
-    style = {name: share for name, share in config.style_layers if name in layers}
-    content = {name: share for name, share in config.content_layers if name in layers}
-    deepest = max(layers, key=LAYERS.index)
-    return config.changed(
-        style_layers=style or dict.fromkeys(layers, 1 / len(layers)),
-        content_layers=content or {deepest: 1.0},
-    )
 
 
 def bind(key: str, value: Any, shape: Any = None) -> str:

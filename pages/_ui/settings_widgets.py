@@ -8,7 +8,8 @@ from typing import Any
 
 import streamlit as st
 
-from pages._ui.settings_fields import Setting, catalogue, exact, meant, shown, words_for
+from nst_core import exact_number
+from pages._ui.settings_fields import Setting, catalogue, meant, shown, words_for
 from pages._ui.settings_state import bind, settle, values
 
 ENTRY_WIDTH = 96
@@ -79,7 +80,7 @@ def draw_log(name: str) -> None:
         st.select_slider(
             setting.label,
             marks,
-            format_func=exact,
+            format_func=exact_number,
             key=bind(slider, near),
             help=setting.help,
             on_change=_take_mark,

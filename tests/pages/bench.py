@@ -138,7 +138,8 @@ def popovers(app: AppTest) -> list[str]:
 
 def markdown_of(app: AppTest, text: str) -> list[str]:
     """Return the elements that would draw ``text`` as Markdown, as it stands."""
-    plain = ("text", "code", "text_input", "file_uploader", "root")
+    plain = {"text", "code", "text_input", "file_uploader", "root"}
+    plain |= {"selectbox", "multiselect", "bidi_component"}  # their options; ours sets textContent
     return [
         f"{node.type}: {node.proto}"
         for node in app._tree

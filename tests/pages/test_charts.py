@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nst_core import Losses
-from pages._ui.charts import MOST_POINTS, TITLES, loss_spec, shown_terms, thinned
+from nst_core import Losses, thin_losses
+from pages._ui.charts import TITLES, loss_spec, shown_terms
 
 NAMES = ("total", "content", "style", "tv", "content/conv4_2", "style/conv1_1")
 
@@ -19,32 +19,6 @@ def losses(count: int, terms: tuple[str, ...] = NAMES) -> Losses:
     return Losses(steps, terms, steps[:, None] + np.arange(len(terms)) / 10)
 
 
-@pytest.mark.parametrize("count", [1, 2, 199, 200, 201, 300, 399, 400, 100_000])
-def test_thinned_keeps_first_and_last_and_is_even(count: int) -> None:
-    table = thinned(losses(count), ("total", "style"))
-    steps = table["step"].to_numpy()
-    assert len(steps) == min(count, MOST_POINTS)
-    assert (steps[0], steps[-1]) == (1, count)
-    gaps = np.diff(steps)
-    assert not len(gaps) or (gaps.min() >= 1 and gaps.max() - gaps.min() <= 1)
-    assert list(table.columns) == ["step", "total", "style"]
-    assert np.allclose(table["total"], steps)
-    assert np.allclose(table["style"], steps + 0.2)
-
-
-def test_zeros_become_gaps() -> None:
-    values = np.array([[1.0, 0.0], [0.0, 2.0], [3.0, -1.0]])
-    table = thinned(Losses(np.arange(1, 4), ("total", "tv"), values), ("total", "tv"))
-    assert table["total"].isna().tolist() == [False, True, False]
-    assert table["tv"].isna().tolist() == [True, False, True]
-
-
-def test_losses_too_large_for_half_precision_stay() -> None:
-    values = np.array([[1.118e12], [1e-9]])
-    table = thinned(Losses(np.arange(1, 3), ("total",), values), ("total",))
-    assert np.allclose(table["total"], values[:, 0], rtol=1e-6, atol=0)
-
-
 def spec(found: Losses, *, by_layer: bool = False) -> dict[str, Any]:
     terms = shown_terms(found, by_layer=by_layer)
     return loss_spec(tuple(terms.items()))
@@ -52,7 +26,7 @@ def spec(found: Losses, *, by_layer: bool = False) -> dict[str, Any]:
 
 def rows(found: Losses, *, by_layer: bool = False) -> list[dict[str, Any]]:
     terms = shown_terms(found, by_layer=by_layer)
-    table = thinned(found, tuple(terms)).rename(columns=terms)
+    table = thin_losses(found, tuple(terms)).rename(columns=terms)
     return [dict(row) for row in table.to_dict("records")]
 
 

@@ -251,3 +251,21 @@ def test_cancelled_run_shows_what_it_came_to(lab: Lab) -> None:
     (snapshot,) = lab.store.snapshots(run_id)
     assert app.text_input(key="snapshot_only").value == "step 1"
     assert download(app, "download_PNG").data == lab.store.read(snapshot.sha256)
+
+
+def test_compare_opens_the_chosen_picture_raw_and_corrected(lab: Lab) -> None:
+    run_id = lab.submit(outputs=2)
+    lab.in_process()
+    first = lab.store.snapshots(run_id)[0].step
+    app = open_stylize(run=str(run_id))
+    app.select_slider(key=f"snapshot_{run_id}").set_value(first)
+    app.selectbox(key="correct_method").select("pca")
+    app.slider(key="correct_strength").set_value(40)
+    click(rerun(app), "compare_result")
+    found = {key: [value] if isinstance(value, str) else value
+             for key, value in app.query_params.items()}  # fmt: skip
+    assert found == {
+        "view": ["wipe"],
+        "a": [f"{run_id}.step-{first}"],
+        "b": [f"{run_id}.step-{first}~pca~40"],
+    }

@@ -7,9 +7,9 @@ from typing import Literal
 import pytest
 from pydantic import Field
 
-from nst_core import LAYERS, StyleTransferConfig
+from nst_core import LAYERS, StyleTransferConfig, config, exact_number
 from pages._ui import settings_fields, settings_state
-from pages._ui.settings_fields import LABELS, WORDS, catalogue, exact
+from pages._ui.settings_fields import LABELS, WORDS, catalogue
 from pages._ui.settings_layers import PRESETS, preset
 from tests.pages.settings_app import keys, open_panel, put, rerun, said
 
@@ -58,7 +58,7 @@ def test_new_setting_appears_under_advanced_by_itself(monkeypatch: pytest.Monkey
         mood: Literal["calm", "wild"] = "calm"
         gammas: tuple[float, ...] = (1.0,)
 
-    for module in (settings_fields, settings_state):
+    for module in (config, settings_fields, settings_state):
         monkeypatch.setattr(module, "StyleTransferConfig", Wider)
     app = open_panel()
     advanced = app.tabs[3]
@@ -98,7 +98,7 @@ def test_labels_and_words_name_what_the_config_has() -> None:
     ],
 )
 def test_exact_number_reads_back_the_same(number: float, text: str) -> None:
-    assert exact(number) == text
+    assert exact_number(number) == text
     assert float(text) == number
 
 
