@@ -157,7 +157,7 @@ def _networks(metrics: Sequence[Metrics | None]) -> list[str]:
 
 def _between(exhibits: Sequence[Exhibit]) -> Difference | None:
     """Return how the two of a pair differ; None for more, or for other shapes."""
-    if len(exhibits) < 2:
+    if len(exhibits) != 2:
         return None
     a, b = (exhibit.picture for exhibit in exhibits)
     return difference(a, b) if have_one_shape(a.size, b.size) else None

@@ -11,10 +11,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from torch import Tensor
 
 from nst_core import (
+    COLOR_METHODS,
     ConfigError,
     Losses,
+    Picture,
     RunError,
     StyleTransferConfig,
     corrected_picture,
@@ -23,10 +27,14 @@ from nst_core import (
     losses_csv,
     read_provenance,
     recolor,
+    recolor_picture,
     snapshots_zip,
 )
-from nst_core.image import encode_png
-from tests.lab import Lab
+from nst_core.color import ColorMethod
+from nst_core.image import encode_png, fit_size, resize
+from tests.lab import ROOT, Lab
+
+METHODS = tuple(method for method in COLOR_METHODS if method != "none")
 
 
 @pytest.fixture(scope="module")
@@ -113,3 +121,60 @@ def test_a_strength_out_of_range_is_said(lab: Lab) -> None:
     result = lab.store.snapshots(1)[-1].sha256
     with pytest.raises(ConfigError, match="strength is 2"):
         corrected_picture(lab.store, result, lab.content.sha256, "pca", strength=2)
+
+
+# Colours of the content
+
+
+def noise(seed: int, height: int, width: int) -> Tensor:
+    return torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("has_mask", [False, True])
+@pytest.mark.parametrize("method", METHODS)
+def test_a_content_of_the_results_shape_is_scaled_to_it(
+    method: ColorMethod, has_mask: bool
+) -> None:
+    result, content = noise(1, 20, 30), noise(2, 61, 90)
+    content[..., 45:] *= 0.2  # its other half has other colours
+    mask = torch.zeros(1, 1, 20, 30)
+    mask[..., :15] = 1
+    found = recolor_picture(
+        Picture(result), Picture(content), method, mask=mask if has_mask else None
+    )
+    scaled = resize(content, (20, 30))
+    assert found.pixels.equal(recolor(result, scaled, method, mask=mask if has_mask else None))
+    if has_mask and not method.startswith("luminance"):  # of the content, what the mask covers
+        mean = found.pixels[..., :15].mean()
+        assert mean == pytest.approx(content[..., :45].mean().item(), abs=0.02)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_content_of_another_shape_counts_whole(method: ColorMethod) -> None:
+    result, content = noise(1, 20, 30), noise(2, 60, 60)
+    found = recolor_picture(Picture(result), Picture(content), method)
+    assert found.pixels.equal(recolor(result, content, method))
+
+
+def small_samples(kind: str) -> list[Picture]:
+    """Return the bundled pictures of a kind, 96 px long."""
+    paths = sorted((ROOT / "sample_images" / kind).glob("*.[jp][pn]g"))
+    pictures = [load_image(path) for path in paths]
+    return [Picture(resize(one.pixels, fit_size(one.size, 96)), name=one.name) for one in pictures]
+
+
+def test_every_method_works_on_every_pair_of_samples() -> None:
+    contents, styles = small_samples("content"), small_samples("style")
+    assert (len(contents), len(styles)) == (6, 8)
+    for style in styles:
+        alpha = torch.linspace(0, 1, style.width).expand(1, 1, style.height, -1)
+        result = Picture(style.pixels, alpha)
+        for content in contents:
+            for method in METHODS:
+                found = recolor_picture(result, content, method)
+                which = f"{method}: {style.name} by {content.name}"
+                assert found.size == style.size, which
+                assert found.pixels.isfinite().all(), which
+                assert 0 <= found.pixels.min() <= found.pixels.max() <= 1, which
+                assert not found.pixels.equal(style.pixels), which
+                assert found.alpha is alpha, which

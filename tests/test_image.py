@@ -27,6 +27,7 @@ from nst_core.image import (
     Picture,
     encode_png,
     fit_size,
+    have_one_shape,
     load_image,
     load_mask,
     read_provenance,
@@ -677,6 +678,41 @@ def test_fit_size_of_a_strip_says_what_it_would_be(
 
 
 # Saving
+
+
+@pytest.mark.parametrize(
+    ("size", "other", "one_shape"),
+    [
+        ((300, 451), (255, 384), True),  # 255.4 rounded
+        ((340, 512), (340, 511), True),
+        ((340, 512), (341, 512), True),
+        ((340, 512), (342, 512), False),
+        ((2730, 4096), (43, 64), True),  # 42.7 rounded
+        ((2730, 4096), (41, 64), False),
+        ((48, 64), (64, 48), False),
+        ((20, 21), (21, 20), True),
+        ((16, 2000), (16, 2000), True),
+        ((16, 2000), (18, 2000), False),
+        ((1, 1), (500, 500), True),
+        ((1, 1), (1, 3), True),  # a pixel tells no aspect
+        ((1, 4), (5, 8), False),
+        ((1, 500), (1, 100), True),
+        ((1, 500), (500, 1), False),
+    ],
+)
+def test_sizes_of_one_shape_differ_by_rounding(
+    size: tuple[int, int], other: tuple[int, int], one_shape: bool
+) -> None:
+    for first, second in ((size, other), (other, size), (size[::-1], other[::-1])):
+        assert have_one_shape(first, second) is one_shape
+
+
+@pytest.mark.parametrize("size", [(300, 451), (681, 1024), (4000, 3001), (37, 1000), (16, 16)])
+def test_a_picture_has_the_shape_of_its_scaled_copies(size: tuple[int, int]) -> None:
+    edges = [edge for edge in range(32, 2048, 7) if min(size) * edge >= 17 * max(size)]
+    copies = [fit_size(size, edge) for edge in edges]
+    assert all(have_one_shape(size, copy) for copy in copies)
+    assert all(have_one_shape(copies[0], copy) for copy in copies)
 
 
 def test_saving_rounds_to_8_bits_and_clamps(tmp_path: Path) -> None:
