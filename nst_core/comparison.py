@@ -12,14 +12,13 @@ from torch import Tensor
 
 from nst_core.color import COLOR_METHODS, COLOR_TITLES, ColorMethod
 from nst_core.errors import ConfigError, ImageError, RunError
-from nst_core.export import recolor_picture
+from nst_core.export import recolor_picture, stored_result
 from nst_core.image import (
     Picture,
     fit_size,
     have_one_shape,
     load_image,
     load_mask,
-    read_provenance,
     resize,
 )
 from nst_core.metrics import color_difference_map, ssim
@@ -162,8 +161,7 @@ class Exhibit(NamedTuple):
 
     Attributes:
         found: whose picture it is, and which.
-        picture: the pixels, colours treated, at the size of the run's result. A content has been
-            scaled to it, and a style to its long edge.
+        picture: the pixels, colours treated. A content or a style is as large as the run saw it.
     """
 
     found: FoundSide
@@ -221,12 +219,11 @@ def _snapshot(picture: str, snapshots: Sequence[Snapshot]) -> Snapshot | None:
 
 def _raw(store: Store, run: Run, what: str, snapshot: Snapshot | None) -> Picture:
     if snapshot is not None:
-        data = store.read(snapshot.sha256)
-        picture = load_image(data, name=describe_picture(run, what, snapshot))
-        return replace(picture, provenance=read_provenance(data))
+        return stored_result(store, snapshot.sha256, describe_picture(run, what, snapshot))
     item = _input(run, what)
     picture = load_image(store.read(item.sha256), name=item.name)
-    size = fit_size(picture.size, run.config.size)
+    scale = 1.0 if what == "content" else run.config.style_scale
+    size = fit_size(picture.size, round(run.config.size * scale))
     alpha = None if picture.alpha is None else resize(picture.alpha, size)
     return replace(picture, pixels=resize(picture.pixels, size), alpha=alpha)
 

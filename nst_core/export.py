@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import zipfile
+from contextlib import suppress
 from dataclasses import replace
 
 import pandas as pd
 from torch import Tensor
 
 from nst_core.color import ColorMethod, recolor
+from nst_core.errors import ImageError
 from nst_core.image import Picture, have_one_shape, load_image, read_provenance, resize
 from nst_core.store import Losses, Store
 
@@ -54,10 +56,22 @@ def corrected_picture(
         StoreError, ImageError: one of them cannot be read.
         ConfigError: see :func:`~nst_core.color.recolor`.
     """
-    data = store.read(result)
-    picture = replace(load_image(data, name="the result"), provenance=read_provenance(data))
+    picture = stored_result(store, result)
     colours = load_image(store.read(content), name="the content")
     return recolor_picture(picture, colours, method, strength=strength)
+
+
+def stored_result(store: Store, sha256: str, name: str = "the result") -> Picture:
+    """Return a result of the store with its provenance, empty where it carries none.
+
+    Raises:
+        StoreError, ImageError: it cannot be read.
+    """
+    data = store.read(sha256)
+    picture = load_image(data, name=name)
+    with suppress(ImageError):  # of an imported run, whose pictures other programs may have written
+        picture = replace(picture, provenance=read_provenance(data))
+    return picture
 
 
 def losses_csv(losses: Losses) -> str:

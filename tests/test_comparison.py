@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from sqlalchemy import update
 from torch import Tensor
 
 from nst_core import (
@@ -32,6 +33,7 @@ from nst_core import (
 )
 from nst_core.color import ColorMethod
 from nst_core.image import encode_png, load_mask, resize
+from nst_core.store import tables as t
 from tests.lab import SMALL, Lab, picture_bytes
 
 METHODS = tuple(method for method in COLOR_METHODS if method != "none")
@@ -349,3 +351,21 @@ def test_letters_stand_for_runs_in_the_order_of_the_sides(lab: Lab) -> None:
     assert letters_of([]) == {}
     eight = found(*["1", "2"] * (MOST_SIDES // 2))
     assert letters_of(eight) == {1: "A, C, E, G", 2: "B, D, F, H"}
+
+
+def test_a_style_is_as_large_as_the_run_saw_it(lab: Lab) -> None:
+    run_id = lab.submit(style_scale=1.5)
+    assert load_side(lab.store, Side(run_id, "style-1")).picture.size == (32, 48)
+    assert load_side(lab.store, Side(run_id, "content")).picture.size == (21, 32)
+
+
+def test_a_result_without_provenance_is_shown_all_the_same(lab: Lab) -> None:
+    run_id = lab.submit()
+    lab.in_process()
+    picture = load_side(lab.store, Side(run_id)).picture
+    with lab.store.database.write() as connection:
+        bare = lab.store.keep(connection, encode_png(Picture(picture.pixels)))
+        connection.execute(update(t.snapshots).values(sha256=bare))
+    again = load_side(lab.store, Side(run_id)).picture
+    assert again.pixels.equal(picture.pixels)
+    assert again.provenance == {}
