@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from nst_core.config import StyleTransferConfig
-from nst_core.device import resolve_device
+from nst_core.device import is_out_of_memory, resolve_device
 from nst_core.errors import OutOfMemoryError
-from nst_core.loop import _is_out_of_memory, encoder_for, layers_for
+from nst_core.loop import encoder_for, layers_for
 from nst_core.metrics import measuring_config
 from nst_core.vgg import VGG19Encoder
 from nst_core.weights import WeightsInUse, weights_in_use
@@ -100,7 +100,7 @@ def memory_in_words(what: str) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, MemoryError) as error:  # torch.OutOfMemoryError is a RuntimeError
-        if not _is_out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         raise OutOfMemoryError(
             f"{what} did not fit into memory; take a smaller picture, or wait until nothing else "

@@ -12,7 +12,7 @@ from torch import Tensor
 from nst_core.checkpoint import Checkpoint
 from nst_core.color import recolor
 from nst_core.config import StyleTransferConfig
-from nst_core.device import resolve_device
+from nst_core.device import is_out_of_memory, resolve_device
 from nst_core.errors import CheckpointError, DivergenceError, OutOfMemoryError
 from nst_core.image import Picture, fit_size, resize
 from nst_core.inputs import Inputs, luminance_space, start_image
@@ -181,7 +181,7 @@ class Loop:
         try:
             yield from self._steps()
         except (RuntimeError, MemoryError) as error:  # torch.OutOfMemoryError is a RuntimeError
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             height, width = self.sizes[self.level]
             raise OutOfMemoryError(
@@ -303,9 +303,3 @@ class Loop:
                 f"diverged; lower learning_rate (it is {learning_rate(self.config):g}), or alpha, "
                 "beta and gamma together"
             )
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return "can't allocate memory" in str(error) or "not enough memory" in str(error)

@@ -154,7 +154,7 @@ class History:
         with self.database.read() as connection:
             self._prepare(connection)
             rows = [dict(row._mapping) for row in connection.execute(query)]
-            inputs = self.store._inputs(connection, [row["id"] for row in rows])
+            inputs = self.store.inputs_of(connection, [row["id"] for row in rows])
         return [read_entry(row, tuple(inputs.get(row["id"], ()))) for row in rows]
 
     def _order(self, order: Order) -> list[ColumnElement[Any]]:

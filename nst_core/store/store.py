@@ -250,10 +250,11 @@ class Store:
         with self.database.read() as connection:
             rows = connection.execute(select(t.runs).where(*where).order_by(order).limit(limit))
             found = [dict(row._mapping) for row in rows]
-            inputs = self._inputs(connection, [row["id"] for row in found])
+            inputs = self.inputs_of(connection, [row["id"] for row in found])
         return [read_run(row, tuple(inputs.get(row["id"], ()))) for row in found]
 
-    def _inputs(self, connection: Connection, ids: Sequence[int]) -> dict[int, list[RunInput]]:
+    def inputs_of(self, connection: Connection, ids: Sequence[int]) -> dict[int, list[RunInput]]:
+        """Return the pictures and masks of runs, by their number."""
         query = select(t.inputs).where(t.inputs.c.run_id.in_(ids))
         found: dict[int, list[RunInput]] = {}
         for row in connection.execute(query.order_by(t.inputs.c.role, t.inputs.c.position)):
