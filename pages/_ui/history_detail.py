@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import streamlit as st
 
-from nst_core import Entry, Run, Store, StyleTransferConfig, default_config, describe_value
+from nst_core import (
+    METRIC_NOTES,
+    Entry,
+    Run,
+    Store,
+    StyleTransferConfig,
+    default_config,
+    describe_value,
+    metric_rows,
+)
 from pages._ui.errors import plain, sentence
 from pages._ui.history_opinions import opinion_widgets
 from pages._ui.runs import show_file, show_state
@@ -24,7 +33,8 @@ def run_detail(store: Store, entry: Entry) -> None:
     if run.message:
         st.caption(sentence(run.message))
     opinion_widgets(run)
-    _lines("Measured", _measured(entry))
+    explained = "\n\n".join(f"**{item.title}.** {plain(item.text)}" for item in METRIC_NOTES)
+    _lines("Measured", _measured(entry), help_text=explained)
     _lines("Settings that are not the default", _changed(run.config))
 
 
@@ -43,19 +53,11 @@ def _measured(entry: Entry) -> list[tuple[str, str]]:
     found = []
     if entry.total is not None:
         found.append(("Total loss", f"{entry.total:.4g}"))
-    metrics = entry.metrics
-    if metrics is None:
-        return found
-    figures = {
-        "Style distance": metrics.style_distance,
-        "Content distance": metrics.content_distance,
-        "SSIM to the content": metrics.ssim,
-        "CIEDE2000 to the content": metrics.color_difference,
-        "Sharpness": metrics.sharpness,
-        "Colourfulness": metrics.colorfulness,
-    }
-    found += [(name, f"{value:.4g}") for name, value in figures.items() if value is not None]
-    return [*found, ("Measured by", metrics.network)]
+    if entry.metrics is not None:
+        rows = metric_rows([entry.metrics])
+        found += [(row.title, row.values[0]) for row in rows]
+        found.append(("Measured by", entry.metrics.network))
+    return found
 
 
 def _changed(config: StyleTransferConfig) -> list[tuple[str, str]]:
@@ -67,7 +69,7 @@ def _changed(config: StyleTransferConfig) -> list[tuple[str, str]]:
     ]
 
 
-def _lines(title: str, rows: list[tuple[str, str]]) -> None:
+def _lines(title: str, rows: list[tuple[str, str]], *, help_text: str | None = None) -> None:
     if rows:
-        st.caption(title)
+        st.caption(title, help=help_text)
         st.markdown("  \n".join(f"{plain(name)}: **{plain(value)}**" for name, value in rows))

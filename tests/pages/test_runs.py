@@ -632,7 +632,7 @@ def test_detail_says_what_was_set_and_measured(lab: Lab) -> None:
     assert "beta: **1e5**" in words.replace("100000", "1e5")
     assert "gamma" not in words
     assert StyleTransferConfig().gamma == lab.run(run_id).config.gamma
-    assert "SSIM to the content: **0.625**" in words
+    assert "SSIM: **0.625**" in words
     assert "Measured by: **few**" in words
     preview = lab.run(run_id).preview
     assert preview is not None
