@@ -55,8 +55,8 @@ METRIC_NOTES: tuple[MetricInfo, ...] = (
         "Content distance",
         "",
         ".2e",
-        "Feature loss to the content at conv4_2, scaled to 512 x 512 px, from 0 (Gatys et al. "
-        "2016, eq. 1); lower is closer to the content.",
+        "Feature loss to the content at conv4_2 (or the deepest layer there is), scaled to 512 x "
+        "512 px, from 0 (Gatys et al. 2016, eq. 1); lower is closer to the content.",
     ),
     MetricInfo(
         "sharpness",

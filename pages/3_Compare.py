@@ -49,7 +49,7 @@ def choose(store: Store, choice: Choice, generation: int) -> Choice:
     with st.container(horizontal=True, vertical_alignment="center", key="views"):
         choice = pick_view(choice, generation)
         if choice.view != "grid":
-            swap_button(choice)
+            swap_button()
     if choice.view == "grid":
         choice = pick_runs(store, choice, generation)
     else:

@@ -29,6 +29,11 @@ from pages._ui.weights import in_short
 from pages._ui.words import about, duration
 
 PATIENCE = 0.5  # seconds, after which measuring says how far it is
+MOST_BESIDE_NOTES = 3  # pictures; a table of more leaves no room for what the metrics say
+NOTES = {
+    "Steps": "Optimiser steps up to this picture.",
+    "Time": "Time spent computing up to this picture.",
+}
 
 
 def show_settings(found: Sequence[FoundSide]) -> None:
@@ -76,14 +81,16 @@ def show_metrics(store: Store, found: Sequence[FoundSide]) -> list[Metrics | Non
     st.subheader("Metrics", anchor=False)
     metrics = _measure(store, found)
     rows = metric_rows(metrics)
-    letters = list(LETTERS[: len(found)])
-    cells = [
-        *([*map(plain, row.values), f":gray[{plain(row.text)}]"] for row in rows),
-        [*map(_steps, found), ":gray[Optimiser steps up to this picture.]"],
-        [*map(_time, found), ":gray[Time spent computing up to this picture.]"],
-    ]
-    names = [*(plain(row.title) for row in rows), "Steps", "Time"]
-    st.table(pd.DataFrame(cells, columns=[*letters, ""], index=names), border="horizontal")
+    cells = [list(map(plain, row.values)) for row in rows]
+    cells += [list(map(_steps, found)), list(map(_time, found))]
+    notes = {plain(row.title): plain(row.text) for row in rows} | NOTES
+    table = pd.DataFrame(cells, columns=list(LETTERS[: len(found)]), index=list(notes))
+    if len(found) <= MOST_BESIDE_NOTES:
+        table[""] = [f":gray[{note}]" for note in notes.values()]
+    st.table(table, border="horizontal")
+    if len(found) > MOST_BESIDE_NOTES:
+        with st.expander("What the metrics say"):
+            st.markdown("\n".join(f"- **{name}:** {note}" for name, note in notes.items()))
     _name_networks(metrics)
     return metrics
 

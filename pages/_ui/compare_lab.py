@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
+from typing import NamedTuple
 
 import streamlit as st
 
 from nst_core import (
     COLOR_METHODS,
     COLOR_TITLES,
-    ImageError,
     NSTError,
     Side,
     Store,
@@ -21,8 +22,15 @@ from pages._ui.compare_state import Choice
 from pages._ui.errors import plain, show_error
 
 COLUMNS = 4
-MASK = "lab_mask"  # in the session: SHA-256 and name of the mask that was dropped in
+MASKS = "lab_masks"  # in the session: the masks that were dropped in, by their SHA-256
 TAKEN = "lab_masks_taken"
+
+
+class Dropped(NamedTuple):
+    """A mask that was dropped in: its file's name, and for which run."""
+
+    name: str
+    run_id: int
 
 
 def color_lab(store: Store, choice: Choice) -> None:
@@ -42,32 +50,38 @@ def color_lab(store: Store, choice: Choice) -> None:
     st.caption(
         plain(f"{found.label.rpartition(' · ')[0]}, in the colours of {found.run.content.name}")
     )
+    refusals, said = st.container(), set[str]()  # one mask may fail in every cell: say it once
     for start in range(0, len(COLOR_METHODS), COLUMNS):
         cells = st.columns(COLUMNS)
         for cell, method in zip(cells, COLOR_METHODS[start : start + COLUMNS], strict=False):
             with cell:
-                treated = found.side.treated(method, percent, mask)
-                _cell(store, choice, treated)
+                error = _cell(store, choice, found.side.treated(method, percent, mask))
+            if error is not None and str(error) not in said:
+                said.add(str(error))
+                with refusals:
+                    show_error(error)
 
 
-def _cell(store: Store, choice: Choice, side: Side) -> None:
+def _cell(store: Store, choice: Choice, side: Side) -> NSTError | None:
+    """Draw a treatment to be taken, and return why it cannot be drawn."""
     try:
         data = small_of(store, find_side(store, side))
     except NSTError as error:
-        show_error(error)
-        return
+        st.caption(f"{COLOR_TITLES[side.method]}: cannot be shown")
+        return error
     st.image(data, width="stretch")
     st.caption(COLOR_TITLES[side.method])
     with st.container(horizontal=True, gap="small"):
-        for letter, changed in (("A", replace(choice, a=side)), ("B", replace(choice, b=side))):
-            is_it = str(choice.a if letter == "A" else choice.b) == str(side)
+        for letter, change in (("A", partial(replace, a=side)), ("B", partial(replace, b=side))):
+            is_it = side == (choice.a if letter == "A" else choice.b)
             st.button(
                 f"as {letter}",
                 key=f"lab_{side.method}_{letter}",
                 type="primary" if is_it else "secondary",
-                on_click=compare_state.put,
-                args=(changed,),
+                on_click=compare_state.ask,
+                args=(change,),
             )
+    return None
 
 
 def _pick_mask(store: Store, side: Side) -> str:
@@ -76,34 +90,36 @@ def _pick_mask(store: Store, side: Side) -> str:
     choices = {"": "Everywhere"}
     if any(item.role == "content mask" for item in run.inputs):
         choices["run"] = "In the run's content mask"
-    dropped: dict[str, str] = st.session_state.setdefault(MASK, {})
-    choices |= {digest: f"In {name}" for digest, name in dropped.items()}
+    dropped: dict[str, Dropped] = st.session_state.setdefault(MASKS, {})
+    choices |= {digest: f"In {mask.name}" for digest, mask in dropped.items()}
     if side.mask not in choices:
         choices[side.mask] = "In the mask of the address"
+    own = [digest for digest, mask in dropped.items() if mask.run_id == run.id]
+    taken: set[str] = st.session_state.setdefault(TAKEN, set())
     with st.container(horizontal=True, vertical_alignment="bottom"):
         mask = st.selectbox(
             "Where",
             list(choices),
-            index=list(choices).index(side.mask),
+            index=list(choices).index(own[-1] if own else side.mask),
             format_func=choices.__getitem__,
-            key=f"lab_where_{len(dropped)}_{side.run_id}",
+            key=f"lab_where_{len(taken)}_{side.run_id}",
         )
         with st.popover("Mask", icon=":material/upload:", key="lab_mask"):
             st.caption("White where colours are treated; of the picture's shape.")
-            _take_mask(store, dropped)
+            _take_mask(store, run.id, dropped, taken)
     return mask
 
 
-def _take_mask(store: Store, dropped: dict[str, str]) -> None:
-    taken: set[str] = st.session_state.setdefault(TAKEN, set())
+def _take_mask(store: Store, run_id: int, dropped: dict[str, Dropped], taken: set[str]) -> None:
     file = st.file_uploader("Mask", key=f"upload_lab_{len(taken)}", label_visibility="collapsed")
     if file is None or file.file_id in taken:
         return
     try:
         picture = store.add_picture(file.getvalue(), file.name)
-    except ImageError as error:
+    except NSTError as error:
         show_error(error)
         return
     taken.add(file.file_id)
-    dropped[picture.sha256] = picture.name
+    dropped.pop(picture.sha256, None)  # the newest is the last
+    dropped[picture.sha256] = Dropped(picture.name, run_id)
     st.rerun()

@@ -62,26 +62,22 @@ def _pick_side(
             key=f"{letter}_run_{generation}",
         )
         run, snapshots = store.run(run_id), store.snapshots(run_id)
-        what = _what(side, run, snapshots)
         with second:
-            picture = _pick_picture(run, snapshots, what, f"{letter}_picture_{run_id}_{generation}")
+            picture = _pick_picture(side, run, snapshots, f"{letter}_picture_{run_id}_{generation}")
         with st.container(horizontal=True, vertical_alignment="bottom"):
             colors = _pick_colors(side, letter, generation)
-            if side.mask and not colors.is_raw and not _keeps_mask(letter, generation):
-                colors = replace(colors, mask="")
     return replace(colors, run_id=run_id, picture=picture)
 
 
-def _what(side: Side, run: Run, snapshots: Sequence[Snapshot]) -> str:
-    """Return what of ``run`` to begin with: the same as before, where it has that."""
-    offered = pictures_of(run, snapshots)
-    if snapshots and side.picture == f"step-{snapshots[-1].step}":
-        return "result"
-    return side.picture if side.picture in offered else offered[0]
-
-
-def _pick_picture(run: Run, snapshots: Sequence[Snapshot], what: str, key: str) -> str:
-    offered = pictures_of(run, snapshots)
+def _pick_picture(side: Side, run: Run, snapshots: Sequence[Snapshot], key: str) -> str:
+    """Draw the choice of a picture of ``run``; at first the same as before, where it has that."""
+    offered, what = pictures_of(run, snapshots), side.picture
+    if snapshots and what == f"step-{snapshots[-1].step}":
+        if run.state == "done":
+            what = "result"
+        else:  # a run that goes on will have another result
+            offered.insert(1, what)
+    what = what if what in offered else offered[0]
 
     def title(picture: str) -> str:
         if picture == "result":
@@ -92,7 +88,7 @@ def _pick_picture(run: Run, snapshots: Sequence[Snapshot], what: str, key: str) 
 
 
 def _pick_colors(side: Side, letter: str, generation: int) -> Side:
-    """Draw method and strength, and return ``side`` with what they say."""
+    """Draw method, strength and mask, and return ``side`` with what they say."""
     method = st.selectbox(
         "Colours",
         COLOR_METHODS,
@@ -105,22 +101,22 @@ def _pick_colors(side: Side, letter: str, generation: int) -> Side:
         return side.treated(method)
     key = f"{letter}_percent_{generation}"
     percent = st.slider("Strength", 0, 100, side.percent, format="%d %%", key=key)
-    return side.treated(method, percent, side.mask)
+    mask = compare_state.mask_of(letter, side)
+    if percent and mask:
+        key = f"{letter}_mask_{generation}"
+        mask = mask if st.checkbox("Only in the mask", bool(side.mask), key=key) else ""
+    return side.treated(method, percent, mask)
 
 
-def _keeps_mask(letter: str, generation: int) -> bool:
-    return st.checkbox("Only in the mask", value=True, key=f"{letter}_mask_{generation}")
-
-
-def swap_button(choice: Choice) -> None:
+def swap_button() -> None:
     """Offer to make A of B, and B of A."""
     st.button(
         "Swap",
         key="swap",
         icon=":material/swap_horiz:",
         help="Makes A of B, and B of A.",
-        on_click=compare_state.put,
-        args=(replace(choice, a=choice.b, b=choice.a),),
+        on_click=compare_state.ask,
+        args=(lambda choice: replace(choice, a=choice.b, b=choice.a),),
     )
 
 

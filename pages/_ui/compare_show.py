@@ -57,7 +57,7 @@ def _show_difference(
             f"and B is {heat.ssim:.3f}."
         )
     )
-    viewer("single", heat.view, key="heat")
+    viewer("single", heat.view, key="pair")  # the same, so that the zoom stays
     st.html(_legend(heat))
 
 

@@ -2,14 +2,20 @@
 
 Widgets begin from what the address says and are then the truth. When the address, a button or a
 return from another page brings another choice, the widgets get new keys and begin anew from it.
+
+A browser tells the address that it has with each click, and that may be one of a moment ago: what
+was written since is still on its way to it. So an address that this page wrote itself asks for
+nothing, unless the browser's Back or Forward brought it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from nst_core import (
     COLOR_METHODS,
@@ -30,7 +36,8 @@ VIEWS = {
 }
 SCALES = (2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 """What the difference may draw in white, in CIEDE2000."""
-STATE = "compare"
+STATE = "compare_state"  # in the session; a widget of this key, on any page, would take its value
+MOST_FORMER = 50  # addresses; clicks that are nearer to each other than a browser hears
 FIRST_METHOD = COLOR_METHODS[1]
 
 
@@ -77,8 +84,11 @@ class Choice:
 @dataclass
 class _Kept:
     choice: Choice
-    query: dict[str, str]  # the address as it was written last
     generation: int = 0  # of the widgets
+    query: dict[str, str] = field(default_factory=dict)  # the address as it was written last
+    former: deque[dict[str, str]] = field(default_factory=lambda: deque(maxlen=MOST_FORMER))
+    changes: list[Callable[[Choice], Choice]] = field(default_factory=list)  # to be made
+    masks: dict[tuple[str, int], str] = field(default_factory=dict)  # by letter and run
 
 
 def raw_and_corrected(run_id: int) -> Choice:
@@ -140,11 +150,11 @@ def begin(store: Store) -> tuple[Choice, int] | None:
     """
     query = st.query_params.to_dict()
     kept: _Kept | None = st.session_state.get(STATE)
-    if kept is not None and query in ({}, kept.query):
+    if kept is not None and not _asks(query, kept):
         try:
             _check(store, kept.choice)
         except RunError:  # deleted meanwhile
-            if query:
+            if _names_pictures(query):
                 raise
         else:
             return kept.choice, kept.generation
@@ -152,8 +162,24 @@ def begin(store: Store) -> tuple[Choice, int] | None:
     if wanted is None:
         return None
     _check(store, wanted)
-    _keep(wanted)
-    return wanted, st.session_state[STATE].generation
+    return wanted, _renew(wanted).generation
+
+
+def _asks(query: dict[str, str], kept: _Kept) -> bool:
+    """Whether an address asks for something else than what is compared."""
+    if query == kept.query or not _names_pictures(query):
+        return False
+    return query not in kept.former or _came_back()
+
+
+def _names_pictures(query: Mapping[str, str]) -> bool:
+    """Whether an address names what to compare; one of another page does not."""
+    return bool(query.get("a") or query.get("runs"))
+
+
+def _came_back() -> bool:
+    """Whether the browser's Back or Forward brought the address."""
+    return bool(getattr(get_script_run_ctx(), "is_history_navigation", False))
 
 
 def _check(store: Store, choice: Choice) -> None:
@@ -174,21 +200,44 @@ def forget() -> None:
     st.query_params.clear()
 
 
-def put(choice: Choice) -> None:
-    """Compare something else from the next drawing on; for callbacks of buttons."""
-    _keep(choice)
-    st.query_params.from_dict(choice.to_query())
+def ask(change: Callable[[Choice], Choice]) -> None:
+    """Ask for a change of what the widgets say; for callbacks of buttons.
 
-
-def _keep(choice: Choice) -> None:
-    kept: _Kept | None = st.session_state.get(STATE)
-    generation = kept.generation + 1 if kept else 1
-    st.session_state[STATE] = _Kept(choice, choice.to_query(), generation)
+    It is made once the widgets were read: a callback is called before, and what it was given when
+    the page was drawn may be older than they are.
+    """
+    kept: _Kept = st.session_state[STATE]
+    kept.changes.append(change)
 
 
 def settle(choice: Choice) -> None:
-    """Take what the widgets say, and write it into the address."""
+    """Take what the widgets say, and write it into the address; make what buttons asked for."""
     kept: _Kept = st.session_state[STATE]
-    kept.choice, kept.query = choice, choice.to_query()
-    if st.query_params.to_dict() != kept.query:
-        st.query_params.from_dict(kept.query)
+    changes, kept.changes = kept.changes, []
+    for change in changes:
+        choice = _renew(change(choice)).choice
+    kept.choice, query = choice, choice.to_query()
+    # Also where the browser told this address: another one may be on its way to it
+    if query != kept.query or query != st.query_params.to_dict():
+        kept.former.append(kept.query)
+        kept.query = query
+        st.query_params.from_dict(query)
+    if changes:
+        st.rerun()
+
+
+def _renew(choice: Choice) -> _Kept:
+    """Begin with new widgets from a choice that the present ones did not make."""
+    kept: _Kept = st.session_state.setdefault(STATE, _Kept(choice))
+    kept.choice = choice
+    kept.generation += 1
+    kept.masks.clear()
+    return kept
+
+
+def mask_of(letter: str, side: Side) -> str:
+    """Return a side's mask, or the one that was taken off it last; ``""`` for none."""
+    kept: _Kept = st.session_state[STATE]
+    if side.mask:
+        kept.masks[letter, side.run_id] = side.mask
+    return kept.masks.get((letter, side.run_id), "")

@@ -8,7 +8,11 @@ import streamlit as st
 
 
 def plain(text: str) -> str:
-    """Escape ``text`` for Markdown, so that a file's name cannot draw, link or load anything."""
+    """Escape ``text`` for Markdown, so that a file's name cannot draw, link or load anything.
+
+    Addresses are links in Markdown whatever is escaped; an invisible word joiner makes them text.
+    """
+    text = re.sub(r"(?i)(https?:|www|@)(?=//|\.|\w)", "\\1\u2060", text)
     return re.sub(r"([\\`*_{}\[\]()<>#+!|~$:-])", r"\\\1", " ".join(text.split()))
 
 

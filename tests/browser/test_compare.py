@@ -163,6 +163,65 @@ def test_both_sides_have_one_zoom(visitor: Visitor, exhibition: Exhibition) -> N
     expect(page.locator(".percent")).to_have_text("100 %")
 
 
+def test_the_zoom_stays_over_views_and_reruns(visitor: Visitor, exhibition: Exhibition) -> None:
+    page = open_compare(visitor, f"a={exhibition.done}&b={exhibition.done}.content")
+    panes(page)
+    page.get_by_role("button", name="Larger (+)").click()
+    for view, mode in (("Wipe", "wipe"), ("Difference", "single"), ("Side by side", "side")):
+        page.get_by_role("radio", name=view).click()
+        expect(page.locator(".stage")).to_have_attribute("data-mode", mode)
+        assert "scale(1.5)" in page.locator(".pane img").first.evaluate("i => i.style.transform")
+
+
+def test_a_narrower_picture_hides_the_other_one(visitor: Visitor, exhibition: Exhibition) -> None:
+    lab, _, plain = exhibition
+    flat_green = flat((30, 160, 60), height=200, width=100)
+    green = lab.store.add_picture(flat_green, "green.png")
+    tall = submit_run(lab.store, StyleTransferConfig(**SMALL), green, [green])
+    lab.queue.cancel(tall)
+    page = open_compare(visitor, f"view=wipe&a={plain}.content&b={tall}.content")
+    pane = panes(page)
+    assert is_color(pixel(pane, 0.1), RED)
+    assert is_color(pixel(pane, 0.55), (30, 160, 60))
+    assert not is_color(pixel(pane, 0.95), RED)  # beside B, where B has nothing
+
+
+def test_one_to_one_is_a_pixel_of_the_screen(
+    the_browser: Browser, server: Server, exhibition: Exhibition
+) -> None:
+    context = the_browser.new_context(device_scale_factor=2)
+    context.set_default_timeout(PATIENCE)
+    page = context.new_page()
+    page.goto(f"{server.url}/Compare?a={exhibition.done}&b={exhibition.done}.content")
+    first = panes(page).first
+    page.locator(".stage").focus()
+    page.keyboard.press("1")
+    expect(page.locator(".percent")).to_have_text("100 %")
+    image = first.locator("img")
+    shown = image.evaluate("image => image.getBoundingClientRect().width")
+    assert shown * 2 == pytest.approx(image.evaluate("image => image.naturalWidth"), abs=1)
+    context.close()
+
+
+def test_the_other_one_is_shown_while_nothing_blinks(
+    the_browser: Browser, server: Server, exhibition: Exhibition
+) -> None:
+    run = exhibition.plain
+    context = the_browser.new_context(reduced_motion="reduce")
+    context.set_default_timeout(PATIENCE)
+    page = context.new_page()
+    page.goto(f"{server.url}/Compare?view=blink&a={run}.content&b={run}.style-1")
+    pane = panes(page)
+    expect(page.locator(".player")).to_have_text("Blink")
+    assert is_color(pixel(pane, 0.5), RED)
+    page.get_by_role("button", name="Show the other one (left and right)").click()
+    assert is_color(pixel(pane, 0.5), BLUE)
+    page.locator(".stage").focus()
+    page.keyboard.press("ArrowLeft")
+    assert is_color(pixel(pane, 0.5), RED)
+    context.close()
+
+
 def test_blinking_alternates_and_pauses(visitor: Visitor, exhibition: Exhibition) -> None:
     run = exhibition.plain
     page = open_compare(visitor, f"view=blink&a={run}.content&b={run}.style-1")
@@ -244,6 +303,45 @@ def test_the_report_opens_without_a_network(
     report.get_by_role("slider").fill("80")
     assert wiped.evaluate("image => image.style.clipPath") == "inset(0px 0px 0px 80%)"
     context.close()
+
+
+def test_back_and_forward_lead_to_former_comparisons(
+    visitor: Visitor, exhibition: Exhibition
+) -> None:
+    run = exhibition.done
+    page = open_compare(visitor, f"view=side&a={run}&b={run}.content")
+    panes(page)
+    page.get_by_role("radio", name="Wipe").click()
+    page.wait_for_url("**view=wipe**")
+    page.locator(".st-key-lab_pca_B").get_by_role("button").click()
+    page.wait_for_url(f"**b={run}~pca~100")
+    for move, view, words in (
+        (page.go_back, "Wipe", "content, photo.png"),
+        (page.go_back, "Side by side", "content, photo.png"),
+        (page.go_forward, "Wipe", "content, photo.png"),
+        (page.go_forward, "Wipe", "Covariance match (PCA)"),
+    ):
+        move()
+        expect(page.get_by_role("radio", name=view)).to_be_checked()
+        expect(page.locator(".tag.b")).to_contain_text(words)
+
+
+def test_quick_clicks_leave_page_and_address_agreed(
+    visitor: Visitor, exhibition: Exhibition
+) -> None:
+    run = exhibition.done
+    page = open_compare(visitor, f"view=side&a={run}&b={run}~pca~100")
+    panes(page)
+    percent = page.locator("[class*=st-key-B_percent_]").get_by_role("slider")
+    for tries in range(1, 4):
+        for view in ("Wipe", "Blink", "Side by side", "Wipe"):
+            percent.press("ArrowLeft")
+            page.get_by_role("radio", name=view).click()
+        page.wait_for_url(f"**/Compare?view=wipe&a={run}&b={run}~pca~{100 - 4 * tries}")
+        settle(page)
+        expect(page.get_by_role("radio", name="Wipe")).to_be_checked()
+        expect(page.locator(".stage")).to_have_attribute("data-mode", "wipe")
+        expect(page.locator(".tag.b")).to_contain_text(f"{100 - 4 * tries} %")
 
 
 @pytest.mark.parametrize("width", [1280, 800])

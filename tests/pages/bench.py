@@ -101,7 +101,7 @@ def keys(app: AppTest) -> list[str]:
 
 def read(text: str) -> str:
     """Return what a person reads of a text whose Markdown is escaped."""
-    return re.sub(r"\\([^a-zA-Z0-9\s])", r"\1", text)
+    return re.sub(r"\\([^a-zA-Z0-9\s])", r"\1", text).replace("\u2060", "")
 
 
 def said(app: AppTest, *kinds: str) -> str:

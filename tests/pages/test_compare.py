@@ -110,6 +110,16 @@ def test_an_address_is_shown_as_it_was(lab: Lab, run_id: int) -> None:
     assert box(app, f"B_picture_{run_id}") == "style, style.png"
 
 
+@pytest.mark.parametrize(("state", "written"), [("done", "1"), ("cancelled", "1.step-6")])
+def test_a_step_stays_one_where_the_run_may_go_on(
+    lab: Lab, run_id: int, state: str, written: str
+) -> None:
+    lab.change(run_id, state=state)
+    app = open_compare(a=f"{run_id}.step-6", b=f"{run_id}.content")
+    assert address(app)["a"] == written
+    assert address(rerun(app))["a"] == written
+
+
 def test_a_choice_is_written_into_the_address(lab: Lab, run_id: int) -> None:
     app = choose(open_compare(), "A_method", "histogram")
     app = choose(app, f"B_picture_{run_id}", "content")
@@ -139,6 +149,55 @@ def test_the_choice_stays_while_other_pages_are_visited(lab: Lab, run_id: int) -
     visit(app, COMPARE)
     assert address(app) == before
     assert box(app, "A_method") == "Covariance match (Cholesky)"
+
+
+def test_swap_takes_what_was_chosen_last(lab: Lab, run_id: int) -> None:
+    app = choose(open_compare(a=str(run_id), b=f"{run_id}.content"), "A_method", "histogram")
+    click(app, "swap")
+    assert address(app)["a"] == f"{run_id}.content"
+    assert address(app)["b"] == f"{run_id}~histogram~100"
+
+
+@pytest.mark.parametrize("button", ["swap", "lab_pca_B"])
+def test_a_choice_and_a_button_at_once_are_both_taken(lab: Lab, run_id: int, button: str) -> None:
+    app = open_compare(a=str(run_id), b=f"{run_id}.content")
+    (method,) = (b for b in app.selectbox if re.fullmatch(r"A_method_\d+", b.key or ""))
+    method.select("histogram")
+    click(app, button)
+    chosen = f"{run_id}~histogram~100"
+    assert address(app)["b" if button == "swap" else "a"] == chosen
+    assert address(app)["a" if button == "swap" else "b"] != chosen
+
+
+def test_a_click_with_an_address_of_a_moment_ago_loses_nothing(lab: Lab, run_id: int) -> None:
+    app = open_compare(a=str(run_id), b=f"{run_id}.content")
+    before = address(app)
+    choose(app, "A_method", "histogram")
+    app.query_params.clear()
+    app.query_params.update(before)  # the browser has not heard of the new one yet
+    choose(app, "B_method", "pca")
+    assert address(app) == {
+        "view": "side",
+        "a": f"{run_id}~histogram~100",
+        "b": f"{run_id}.content~pca~100",
+    }
+
+
+def test_an_address_of_another_page_keeps_what_was_chosen(lab: Lab, run_id: int) -> None:
+    app = choose(open_compare(), "A_method", "cholesky")
+    before = address(app)
+    app.query_params.clear()
+    app.query_params["run"] = str(run_id)
+    assert address(rerun(app)) == before
+    assert box(app, "A_method") == "Covariance match (Cholesky)"
+
+
+def test_the_page_runs_opens_after_compare(lab: Lab, run_id: int) -> None:
+    app = open_compare()
+    app.query_params.clear()
+    visit(app, "pages/4_Runs.py")
+    assert "compare" in keys(app)
+    assert "swap" not in keys(app)
 
 
 @pytest.mark.parametrize(
@@ -241,6 +300,7 @@ def test_the_lab_shows_every_method_and_puts_one_on_a_side(lab: Lab, run_id: int
     rerun(app)
     click(app, "lab_cholesky_B")
     assert address(app) == {"view": "side", "a": str(run_id), "b": f"{run_id}~cholesky~70"}
+    assert app.slider(key="lab_percent").value == 70
     assert app.slider(key="B_percent_2").value == 70
 
 
@@ -250,7 +310,7 @@ def test_a_mask_that_is_dropped_in_treats_a_part(lab: Lab, run_id: int) -> None:
     mask[..., :24] = 1  # the left half
     drop(app, "upload_lab", encode_png(mask), "left.png")
     digest = load_image(encode_png(mask)).sha256
-    choose(app, "lab_where", digest)
+    assert box(app, "lab_where") == "In left.png"  # at once
     click(app, "lab_histogram_B")
     assert address(app)["b"] == f"{run_id}~histogram~100~{digest}"
     raw = load_side(lab.store, Side(run_id)).picture.pixels
@@ -258,6 +318,23 @@ def test_a_mask_that_is_dropped_in_treats_a_part(lab: Lab, run_id: int) -> None:
     half = raw.shape[-1] // 2
     assert raw[..., half + 1 :].equal(masked[..., half + 1 :])
     assert not raw[..., :half].equal(masked[..., :half])
+
+
+def test_a_mask_can_be_taken_off_and_put_on_again(lab: Lab, run_id: int) -> None:
+    mask = lab.store.add_picture(picture_bytes(9), "mask.png").sha256
+    app = open_compare(a=f"{run_id}~pca~100~{mask}", b=str(run_id))
+    for ticked in (False, True):
+        app.checkbox[0].set_value(ticked)
+        rerun(app)
+        assert address(app)["a"] == f"{run_id}~pca~100" + (f"~{mask}" if ticked else "")
+
+
+def test_a_mask_that_does_not_fit_is_said_once(lab: Lab, run_id: int) -> None:
+    app = open_compare(a=str(run_id), b=f"{run_id}.content")
+    drop(app, "upload_lab", picture_bytes(9, height=48, width=48), "square.png")
+    assert len(app.error) == 1
+    assert "has another shape" in read(said(app, "error"))
+    assert "lab_none_B" in keys(app)  # which needs no mask
 
 
 def test_a_mask_that_is_no_picture_is_refused(lab: Lab, run_id: int) -> None:
@@ -274,6 +351,8 @@ def test_the_grid_shows_up_to_eight_runs_in_one_treatment(lab: Lab, run_id: int)
     for index, found in enumerate(runs):
         assert images(app)[index] == encode_preview(load_side(lab.store, Side(found)).picture)
     assert table(app, "beta").loc["beta"].tolist() == ["1e5", "2e5", "3e5", "4e5"]
+    assert list(table(app, "SSIM").columns) == ["A", "B", "C", "D"]  # no room for more
+    assert "Wang et al. 2004" in said(app, "markdown")
     choose(app, "grid_method", "luminance_lab")
     assert address(app)["colors"] == "luminance_lab~100"
     again = open_compare(**address(app))

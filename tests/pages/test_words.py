@@ -128,7 +128,10 @@ def test_every_state_has_a_colour_and_an_icon() -> None:
     ("text", "escaped"),
     [
         ("cat.png", "cat.png"),
-        ("![x](http://e.example/a.png)", r"\!\[x\]\(http\://e.example/a.png\)"),
+        ("![x](http://e.example/a.png)", "\\!\\[x\\]\\(http\\:\u2060//e.example/a.png\\)"),
+        ("HTTPS://e.example", "HTTPS\\:\u2060//e.example"),
+        ("www.e.example", "www\u2060.e.example"),
+        ("me@e.example", "me@\u2060e.example"),
         ("*a* _b_ `c` $d$ ~e~", r"\*a\* \_b\_ \`c\` \$d\$ \~e\~"),
         ("<img src=x>", r"\<img src=x\>"),
         (":red[x] :smile:", r"\:red\[x\] \:smile\:"),

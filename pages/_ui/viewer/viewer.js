@@ -37,9 +37,10 @@ class View {
     this.showsB = false;
     this.blinks = !matchMedia("(prefers-reduced-motion: reduce)").matches;
     this.mode = "";
-    this.sizes = "";
+    this.size = "";
     this.stage = make("div", "stage");
     this.stage.tabIndex = 0;
+    this.stage.setAttribute("role", "group");
     this.layers = [0, 1].map((index) => this.makeLayer(index));
     this.line = make("div", "line");
     this.line.append(make("span", "grip", "⇔"));
@@ -78,9 +79,11 @@ class View {
     this.percent = make("span", "percent");
     this.player = button("Pause", "Pause or go on (space)", () => this.play(!this.blinks));
     this.player.className = "player";
+    this.flipper = button("A/B", "Show the other one (left and right)", () => this.flip());
     this.hint = make("span", "hint");
     tools.append(
       this.player,
+      this.flipper,
       button("−", "Smaller (-)", () => this.zoomBy(1 / 1.5)),
       this.percent,
       button("+", "Larger (+)", () => this.zoomBy(1.5)),
@@ -104,9 +107,9 @@ class View {
       letter.hidden = data.mode === "single";
       words.textContent = side.label;
     });
-    const sizes = pair.map((side) => side && `${side.width}x${side.height}`).join();
-    if (sizes !== this.sizes) this.zoom = { scale: 1, x: 0, y: 0 };
-    this.sizes = sizes;
+    const size = `${data.a.width}x${data.a.height}`; // of the panes; B may become another
+    if (size !== this.size) this.zoom = { scale: 1, x: 0, y: 0 };
+    this.size = size;
     if (data.mode !== this.mode) this.arrange(data.mode);
     this.draw();
     this.tick();
@@ -125,7 +128,7 @@ class View {
     if (mode === "wipe") this.panes[0].append(this.line);
     this.stage.replaceChildren(...this.panes);
     this.slider.hidden = mode !== "wipe";
-    this.player.hidden = mode !== "blink";
+    this.player.hidden = this.flipper.hidden = mode !== "blink";
     this.hint.textContent = "Ctrl + wheel zooms, drag moves, double click is 1:1";
     this.showsB = false;
   }
@@ -135,7 +138,7 @@ class View {
     const { width, height } = this.data.a;
     this.root.style.setProperty("--aspect", width / height);
     const { scale, x, y } = this.zoom;
-    const drawn = this.drawnScale();
+    const drawn = this.drawnScale() * devicePixelRatio;
     for (const { image } of this.layers) {
       image.style.transform = `translate(${x * 100}%, ${y * 100}%) scale(${scale})`;
       image.style.imageRendering = drawn >= PIXELS_FROM ? "pixelated" : "auto";
@@ -154,7 +157,7 @@ class View {
     this.player.textContent = this.blinks ? "Pause" : "Blink";
   }
 
-  // How many pixels of the screen one of picture A has
+  // How many CSS pixels one of picture A has
   drawnScale() {
     const pane = this.panes[0].getBoundingClientRect();
     const { width, height } = this.data.a;
@@ -208,6 +211,12 @@ class View {
     }, BLINK_MS);
   }
 
+  // Show the other picture, and stay there
+  flip() {
+    this.showsB = !this.showsB;
+    this.play(false);
+  }
+
   rest() {
     clearInterval(this.timer);
   }
@@ -234,18 +243,20 @@ class View {
   }
 
   take(event) {
-    if (event.button !== 0) return;
+    if (event.button !== 0 || !event.isPrimary) return; // one finger is followed
     const start = this.place(event);
     const former = this.zoom;
     const offLine = Math.abs(start.x - this.wipe / 100) * start.box.width;
     const wipes = this.mode === "wipe" && (former.scale <= 1 || offLine < GRIP_PX);
     const move = (next) => {
+      if (next.pointerId !== event.pointerId) return;
       const x = (next.clientX - start.box.left) / start.box.width;
       const y = (next.clientY - start.box.top) / start.box.height;
       if (wipes) this.moveWipe(x * 100);
       else this.moveTo(former.scale, former.x + x - start.x, former.y + y - start.y);
     };
-    const leave = () => {
+    const leave = (last) => {
+      if (last.pointerId !== event.pointerId) return;
       this.stage.removeEventListener("pointermove", move);
       this.stage.removeEventListener("pointerup", leave);
       this.stage.removeEventListener("pointercancel", leave);
@@ -281,6 +292,8 @@ class View {
       };
     } else if (arrow && arrow[0] && this.mode === "wipe") {
       keys[event.key] = () => this.moveWipe(this.wipe + arrow[0]);
+    } else if (arrow && arrow[0] && this.mode === "blink") {
+      keys[event.key] = () => this.flip();
     }
     const action = event.ctrlKey || event.metaKey || event.altKey ? null : keys[event.key];
     if (!action) return;
