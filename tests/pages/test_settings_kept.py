@@ -182,7 +182,7 @@ def test_bad_file_is_refused_in_words_and_changes_nothing(data: bytes, reason: s
     upload(app, "![x](http://evil.example/a.png).json", data)
     (error,) = app.error
     assert reason in error.value
-    assert "\\!\\[x\\]\\(http\\://evil.example/a.png\\)" in error.value
+    assert "\\!\\[x\\]\\(http\\:\u2060//evil.example/a.png\\)" in error.value
     assert "/tmp" not in error.value
     assert said(app) == StyleTransferConfig(steps=41)
     assert [button.label for button in app.button] == ["Reset"]
