@@ -13,10 +13,10 @@ from nst_core.checkpoint import Checkpoint
 from nst_core.color import recolor
 from nst_core.config import StyleTransferConfig
 from nst_core.device import is_out_of_memory, resolve_device
-from nst_core.errors import CheckpointError, DivergenceError, OutOfMemoryError
+from nst_core.errors import CheckpointError, DivergenceError, NSTError, OutOfMemoryError
 from nst_core.image import Picture, fit_size, resize
-from nst_core.inputs import Inputs, luminance_space, start_image
-from nst_core.objective import Objective, active_layers
+from nst_core.inputs import Inputs, Scaled, luminance_space, start_image
+from nst_core.objective import Losses, Objective, Shared, active_layers
 from nst_core.optim import (
     CHECK_EVERY,
     IterateAverage,
@@ -96,13 +96,14 @@ class Loop:
         self.seconds = 0.0
         self.finished = False
         self.restored: Checkpoint | None = None
+        self.pending: list[Tensor] = []  # losses since the last record, on the device
+        self.rows: Tensor | None = None  # the same, read back because a record is due
 
     # What the steps look at
 
     def picture(self) -> Picture:
         """Return the picture as it is now, with what made it."""
-        assert self.objective is not None
-        image = self.objective.compose(self._current()).cpu()
+        image = self.entered()[0].compose(self._current()).cpu()
         size = self.sizes[self.level]
         content = self.inputs.content
         if luminance_space(self.config):
@@ -112,10 +113,9 @@ class Loop:
 
     def _current(self) -> Tensor:
         """Return the picture, averaged over iterates if that was asked for, on the device."""
-        assert self.optimizer is not None
         if self.config.averaging:
             return self.average.mean().clamp(0, 1)
-        return self.optimizer.image()
+        return self.entered()[1].image()
 
     def _provenance(self) -> dict[str, object]:
         from nst_core import __version__
@@ -133,7 +133,6 @@ class Loop:
 
     def checkpoint(self) -> Checkpoint:
         """Return a copy of all that decides the next step."""
-        assert self.optimizer is not None
         total = self.average.sum
         return Checkpoint(
             config=self.config.model_dump_json(),
@@ -141,7 +140,7 @@ class Loop:
             index=self.index,
             level=self.level,
             level_index=self.level_index,
-            state=self.optimizer.state_dict(),
+            state=self.entered()[1].state_dict(),
             average=(None if total is None else total.cpu().clone(), self.average.weight),
             losses={"first": self.first_loss, "window": list(self.window)},
             random_state=self.random.get_state(),
@@ -180,84 +179,135 @@ class Loop:
         """Yield the steps, with running out of memory said in words."""
         try:
             yield from self._steps()
-        except (RuntimeError, MemoryError) as error:  # torch.OutOfMemoryError is a RuntimeError
-            if not is_out_of_memory(error):
+        except (RuntimeError, MemoryError) as error:
+            told = self.in_words(error)
+            if told is None:
                 raise
-            height, width = self.sizes[self.level]
-            raise OutOfMemoryError(
+            raise told from None
+
+    def in_words(self, error: BaseException) -> NSTError | None:
+        """Return the error to raise for one of torch's, or None where it is a bug."""
+        if is_out_of_memory(error):
+            height, width = self.sizes[min(self.next_level, len(self.plan) - 1)]
+            return OutOfMemoryError(
                 f"{width} x {height} px did not fit into the memory of {self.device}; lower size, "
                 "or style_scale if it is above 1"
-            ) from None
+            )
+        # mypy does not see its name; eigenvalues of what is not finite raise it
+        if isinstance(error, torch.linalg.LinAlgError):  # type: ignore[attr-defined]
+            return self._divergence("not a number", self.index + 1)
+        return None
 
     def _steps(self) -> Generator[Step, None, None]:
-        pending: list[Tensor] = []
-        began = time.perf_counter()
-        while self.level < len(self.plan):
-            objective = self._enter_level()
-            while self.level_index < self.plan[self.level].steps:
-                pending.append(self._advance(objective))
-                is_last = self.index == self.config.steps
-                if self.index % CHECK_EVERY == 0:
-                    is_last |= self._check(pending[-1])
-                self.finished = is_last
-                ends = is_last or self.level_index == self.plan[self.level].steps
-                if ends or self.index % self.record_every == 0 or self.index in self.outputs:
-                    self.seconds += time.perf_counter() - began
-                    yield self._record(pending, is_last)
-                    pending.clear()
-                    began = time.perf_counter()
-                if is_last:
-                    return
-            self.level += 1
-            self.level_index = 0
+        while not self.finished:
+            began = time.perf_counter()
+            self.advance()
+            self.seconds += time.perf_counter() - began
+            step = self.record()
+            if step is not None:
+                yield step
 
-    def _enter_level(self) -> Objective:
-        """Make the objective and the optimiser of the level, from the picture so far."""
-        long_edge, steps = self.plan[self.level]
-        scaled = self.inputs.scaled(long_edge, self.config)
-        self.objective = Objective(
+    def advance(self, shared: Shared | None = None) -> None:
+        """Do one step; ``shared`` as in :meth:`prepare`."""
+        self.prepare(shared)
+        objective, optimizer = self.entered()
+        self._take(optimizer.step(objective))
+        self.read_back()
+
+    def apply(self, losses: Losses) -> None:
+        """Do one step, whose gradient is there already; :meth:`read_back` is still to follow."""
+        _, optimizer = self.entered()
+        self._take(optimizer.apply(lambda: losses))
+
+    @property
+    def next_level(self) -> int:
+        """The level of the next step, from 0."""
+        return self.level + (self.level_index == self.plan[self.level].steps)
+
+    def prepare(self, shared: Shared | None = None) -> None:
+        """Enter the level of the next step, unless that is done.
+
+        Args:
+            shared: what other runs of the same pictures and encoder have computed.
+        """
+        shared = shared or Shared()
+        if self.objective is None:
+            self._enter(self.level, self.level_index, shared)
+        if self.next_level != self.level:
+            self._enter(self.next_level, 0, shared)
+
+    def _enter(self, level: int, level_index: int, shared: Shared) -> None:
+        """Make the objective and the optimiser of a level, from the picture so far.
+
+        The run changes at the very end, so that a lack of memory leaves it where it was.
+        """
+        long_edge, steps = self.plan[level]
+        config, shared = self.config, shared.at(long_edge)
+        key = ("scaled", config.color_before, config.style_scale)
+        scaled = shared.get(key, lambda: self.inputs.scaled(long_edge, config))
+        content, mask = shared.get(("moved", key), lambda: self._moved(scaled))
+        objective = Objective(
             self.encoder,
-            self.config,
-            scaled.content.to(self.device),
-            [style.to(self.device) for style in scaled.styles],
-            content_mask=self._moved(scaled.content_mask),
-            style_masks=[self._moved(mask) for mask in scaled.style_masks],
+            config,
+            content,
+            scaled.styles,
+            content_mask=mask,
+            style_masks=scaled.style_masks,
+            shared=shared,
         )
-        if self.level_index > 0:  # a checkpoint follows, and brings the picture
+        random = torch.Generator()
+        random.set_state(self.random.get_state())
+        if level_index > 0:  # a checkpoint follows, and brings the picture
             start = scaled.content
-        elif self.level == 0:
-            start = start_image(scaled, self.config, self.random)
+        elif level == 0:
+            start = start_image(scaled, config, random)
         else:
-            start = resize(self._current(), self.sizes[self.level])
-        if self.level_index == 0:
-            self.average = IterateAverage(self.config.averaging)
-            self.first_loss, self.window = None, []
-        self.optimizer = make_optimizer(start.to(self.device), self.config, steps)
+            start = resize(self._current(), self.sizes[level])
+        optimizer = make_optimizer(start.to(self.device), config, steps)
         if self.restored is not None:
-            self.optimizer.load_state_dict(dict(self.restored.state))
-            self.restored = None
-        return self.objective
+            optimizer.load_state_dict(dict(self.restored.state))
+        self.objective, self.optimizer = objective, optimizer
+        self.random, self.restored = random, None
+        self.level, self.level_index = level, level_index
+        if level_index == 0:
+            self.average = IterateAverage(config.averaging)
+            self.first_loss, self.window = None, []
 
-    def _moved(self, mask: Tensor | None) -> Tensor | None:
-        return None if mask is None else mask.to(self.device)
+    def _moved(self, scaled: Scaled) -> tuple[Tensor, Tensor | None]:
+        """Return the content and its mask on the device."""
+        mask = scaled.content_mask
+        return scaled.content.to(self.device), None if mask is None else mask.to(self.device)
 
-    def _advance(self, objective: Objective) -> Tensor:
-        """Do one step and return its losses, still on the device."""
+    def entered(self) -> tuple[Objective, PictureOptimizer]:
+        """Return the objective and the optimiser of the level that was entered."""
+        assert self.objective is not None
         assert self.optimizer is not None
-        losses = self.optimizer.step(objective)
+        return self.objective, self.optimizer
+
+    def _take(self, losses: Losses) -> None:
+        """Take in that the optimiser has done a step."""
         if self.config.averaging:
-            self.average.add(self.optimizer.image())
+            self.average.add(self.entered()[1].image())
         self.index += 1
         self.level_index += 1
-        return losses.values
+        self.pending.append(losses.values)
+        self.finished = self.index == self.config.steps
+        if self.index % CHECK_EVERY == 0:
+            self.finished |= self._check(losses.values)
+
+    def read_back(self) -> None:
+        """Read the losses back from the device, if a record is due."""
+        ends = self.finished or self.level_index == self.plan[self.level].steps
+        if ends or self.index % self.record_every == 0 or self.index in self.outputs:
+            self.rows = torch.stack(self.pending).cpu()
+            self.pending.clear()
 
     def _check(self, values: Tensor) -> bool:
         """Look at the loss every few steps: lower the learning rate, or say that it is enough."""
-        assert self.optimizer is not None
         if not self.config.stop_below and self.config.lr_schedule != "plateau":
             return False
         total = float(values[0])
-        self.optimizer.observe(total)
+        self.entered()[1].observe(total)
         self.window.append(total)
         length = max(1, self.config.stop_window // CHECK_EVERY)
         self.window = self.window[-length - 1 :]
@@ -266,13 +316,18 @@ class Loop:
         before = self.window[0]
         return len(self.window) > length and before - total < self.config.stop_below / 100 * before
 
-    def _record(self, pending: list[Tensor], is_last: bool) -> Step:
-        assert self.objective is not None
-        assert self.optimizer is not None
-        names = self.objective.names
-        rows = torch.stack(pending).cpu()
+    def record(self) -> Step | None:
+        """Return the record of this step, if one is due.
+
+        Raises:
+            DivergenceError: a loss is not finite.
+        """
+        if self.rows is None:
+            return None
+        objective, optimizer = self.entered()
+        rows, self.rows = self.rows, None
         self._check_finite(rows[:, 0])
-        history = {name: tuple(rows[:, k].tolist()) for k, name in enumerate(names)}
+        history = {name: tuple(rows[:, k].tolist()) for k, name in enumerate(objective.names)}
         losses = {name: values[-1] for name, values in history.items()}
         if self.first_loss is None:
             self.first_loss = history["total"][0]
@@ -287,10 +342,10 @@ class Loop:
             losses=MappingProxyType(losses),
             history=MappingProxyType(history),
             improvement=100 * (1 - losses["total"] / first) if first else 0.0,
-            learning_rate=self.optimizer.optimizer.param_groups[0]["lr"],
+            learning_rate=optimizer.optimizer.param_groups[0]["lr"],
             seconds=self.seconds,
-            output=len(self.outputs) if is_last else output,
-            is_last=is_last,
+            output=len(self.outputs) if self.finished else output,
+            is_last=self.finished,
             _loop=self,
         )
 
@@ -298,8 +353,10 @@ class Loop:
         broken = (~totals.isfinite()).nonzero()
         if len(broken):
             step = self.index - len(totals) + 1 + int(broken[0])
-            raise DivergenceError(
-                f"the loss is {float(totals[broken[0]])} at step {step}: the optimisation "
-                f"diverged; lower learning_rate (it is {learning_rate(self.config):g}), or alpha, "
-                "beta and gamma together"
-            )
+            raise self._divergence(f"{float(totals[broken[0]])}", step)
+
+    def _divergence(self, loss: str, step: int) -> DivergenceError:
+        return DivergenceError(
+            f"the loss is {loss} at step {step}: the optimisation diverged; lower learning_rate "
+            f"(it is {learning_rate(self.config):g}), or alpha, beta and gamma together"
+        )

@@ -1,12 +1,13 @@
 """What a run minimises at one size: alpha * content + beta * style + gamma * TV.
 
-The targets are computed once, when an :class:`Objective` is made.
+The targets are computed once, when an :class:`Objective` is made; objectives of the same pictures
+may share them, and one pass through the network (:func:`losses_of_batch`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -21,6 +22,8 @@ from nst_core.losses import (
     total_variation_loss,
 )
 from nst_core.vgg import VGG19Encoder
+
+T = TypeVar("T")
 
 REFERENCE_PIXELS = 512 * 512
 """The area at which ``resolution_invariant`` changes nothing."""
@@ -51,6 +54,37 @@ def style_shares(config: StyleTransferConfig, count: int) -> list[float]:
     return [weight / sum(weights) for weight in weights]
 
 
+class Shared:
+    """What objectives of the same pictures and masks, in one network, compute once a size."""
+
+    def __init__(self) -> None:
+        self._long_edge = 0
+        self._kept: dict[Hashable, Any] = {}
+
+    def at(self, long_edge: int) -> Shared:
+        """Return itself, without what was kept for another size than ``long_edge`` px."""
+        if long_edge != self._long_edge:
+            self._long_edge = long_edge
+            self._kept.clear()
+        return self
+
+    def get(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Return what stands under ``key``, made if nothing does."""
+        if key not in self._kept:
+            self._kept[key] = make()
+        found: T = self._kept[key]
+        return found
+
+    def layers(
+        self, key: Hashable, layers: Sequence[str], make: Callable[[list[str]], dict[str, T]]
+    ) -> dict[str, T]:
+        """Return what stands under ``key`` for each layer; ``make`` gives what is missing."""
+        missing = [layer for layer in layers if (key, layer) not in self._kept]
+        if missing:
+            self._kept |= {(key, layer): value for layer, value in make(missing).items()}
+        return {layer: self._kept[key, layer] for layer in layers}
+
+
 class Objective:
     """The loss of a picture at one size, with its targets.
 
@@ -58,9 +92,10 @@ class Objective:
         encoder: on the device that shall compute.
         config: the settings.
         content: ``(1, 3, H, W)``; its size is the picture's.
-        styles: one or more ``(1, 3, H', W')``, any sizes.
+        styles: one or more ``(1, 3, H', W')``, any sizes, on any device.
         content_mask: ``(1, 1, H, W)``, 1 where the picture is free; elsewhere it is the content.
         style_masks: one a style, 1 where its statistics are taken, or None for all of it.
+        shared: where targets of the same pictures, masks, size and network are kept.
 
     Every value is a weighted contribution, so that they add up: ``total`` = ``content`` +
     ``style`` + ``tv``, and each of the first two is the sum of its layers
@@ -76,6 +111,7 @@ class Objective:
         *,
         content_mask: Tensor | None = None,
         style_masks: Sequence[Tensor | None] = (),
+        shared: Shared | None = None,
     ) -> None:
         self.encoder = encoder
         self.content = content
@@ -99,10 +135,22 @@ class Objective:
             *(f"content/{layer}" for layer in self.content_weights),
             *(f"style/{layer}" for layer in self.style_weights),
         )
+        self.layers = tuple(self.content_weights | self.style_weights)
+        shared = shared or Shared()
+        colors = config.color_before  # the pictures depend on it, and on style_scale
+        shares = style_shares(config, len(styles))
+        style_key = (colors, config.style_scale, config.style_statistic, tuple(shares))
+        masks = style_masks or [None] * len(styles)
         with torch.no_grad():
-            self.content_targets = self._encode(content, list(self.content_weights))
-            self.style_targets = self._style_targets(
-                config, styles, style_masks or [None] * len(styles)
+            self.content_targets = shared.layers(
+                ("content", colors),
+                list(self.content_weights),
+                lambda layers: self._encode(content, layers),
+            )
+            self.style_targets = shared.layers(
+                ("style", style_key),
+                list(self.style_weights),
+                lambda layers: self._style_targets(config, styles, masks, layers),
             )
 
     def _encode(self, image: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
@@ -115,11 +163,11 @@ class Objective:
         config: StyleTransferConfig,
         styles: Sequence[Tensor],
         masks: Sequence[Tensor | None],
+        layers: Sequence[str],
     ) -> dict[str, StyleTarget]:
-        layers = list(self.style_weights)
         each: list[dict[str, StyleTarget]] = []
         for style, mask in zip(styles, masks, strict=True):
-            features = self._encode(style, layers)
+            features = self._encode(style.to(self.content.device), layers)
             each.append(
                 {
                     layer: style_target(x, config.style_statistic, mask=mask)
@@ -138,20 +186,81 @@ class Objective:
     def __call__(self, image: Tensor) -> Losses:
         """Return the losses of ``image``, ``(1, 3, H, W)`` in ``[0, 1]``."""
         image = self.compose(image)
-        features = self._encode(image, list(self.content_weights | self.style_weights))
+        features = self._encode(image, self.layers)
         content = {
-            layer: weight * content_loss(features[layer], self.content_targets[layer]).sum()
-            for layer, weight in self.content_weights.items()
+            layer: content_loss(features[layer], target)
+            for layer, target in self.content_targets.items()
         }
         style = {
-            layer: weight * style_loss(features[layer], target, mask=self.mask).sum()
-            for (layer, weight), target in zip(
-                self.style_weights.items(), self.style_targets.values(), strict=True
-            )
+            layer: style_loss(features[layer], target, mask=self.mask)
+            for layer, target in self.style_targets.items()
         }
-        zero = image.new_zeros(())
-        tv = self.gamma * total_variation_loss(image).sum() if self.gamma else zero
-        terms = [sum(content.values(), zero), sum(style.values(), zero), tv]
+        tv = total_variation_loss(image) if self.gamma else None
+        return self._weigh(content, style, tv)
+
+    def _weigh(
+        self, content: Mapping[str, Tensor], style: Mapping[str, Tensor], tv: Tensor | None
+    ) -> Losses:
+        """Weigh and add up the losses of each layer, ``(1,)`` each."""
+        weighted = [
+            [weight * losses[layer].sum() for layer, weight in weights.items()]
+            for losses, weights in ((content, self.content_weights), (style, self.style_weights))
+        ]
+        zero = self.content.new_zeros(())
+        last = zero if tv is None else self.gamma * tv.sum()
+        terms = [sum(weighted[0], zero), sum(weighted[1], zero), last]
         total = terms[0] + terms[1] + terms[2]
-        values = torch.stack([total, *terms, *content.values(), *style.values()]).detach()
+        values = torch.stack([total, *terms, *weighted[0], *weighted[1]]).detach()
         return Losses(total, values)
+
+
+def losses_of_batch(objectives: Sequence[Objective], images: Sequence[Tensor]) -> list[Losses]:
+    """Return the losses of each image by its own objective, with one pass through the network.
+
+    Args:
+        objectives: of one encoder, size and precision. The pass goes to the deepest layer of any.
+        images: ``(1, 3, H, W)`` each.
+    """
+    composed = [objective.compose(x) for objective, x in zip(objectives, images, strict=True)]
+    batch = torch.cat(composed)
+    wanted = dict.fromkeys(layer for objective in objectives for layer in objective.layers)
+    features = objectives[0]._encode(batch, list(wanted))
+    content: list[dict[str, Tensor]] = [{} for _ in objectives]
+    style: list[dict[str, Tensor]] = [{} for _ in objectives]
+    for layer, x in features.items():
+        # split, whose gradient is put together once; a slice's is as large as the batch, each
+        parts = torch.split(x, 1)
+        for members in _alike([o.content_targets.get(layer) for o in objectives]):
+            target = objectives[members[0]].content_targets[layer]
+            _share_out(content, layer, members, content_loss(_rows(x, parts, members), target))
+        for members in _alike([o.style_targets.get(layer) for o in objectives]):
+            first = objectives[members[0]]
+            found = style_loss(
+                _rows(x, parts, members), first.style_targets[layer], mask=first.mask
+            )
+            _share_out(style, layer, members, found)
+    tv = torch.split(total_variation_loss(batch), 1)
+    return [
+        objective._weigh(content[k], style[k], tv[k] if objective.gamma else None)
+        for k, objective in enumerate(objectives)
+    ]
+
+
+def _alike(targets: Sequence[object | None]) -> list[list[int]]:
+    """Return which have the same target, not counting None: their loss is computed at once."""
+    groups: dict[int, list[int]] = {}
+    for k, target in enumerate(targets):
+        if target is not None:
+            groups.setdefault(id(target), []).append(k)
+    return list(groups.values())
+
+
+def _rows(x: Tensor, parts: Sequence[Tensor], members: Sequence[int]) -> Tensor:
+    return x if len(members) == len(parts) else torch.cat([parts[k] for k in members])
+
+
+def _share_out(
+    found: Sequence[dict[str, Tensor]], layer: str, members: Sequence[int], losses: Tensor
+) -> None:
+    for k, loss in zip(members, torch.split(losses, 1), strict=True):
+        found[k][layer] = loss
