@@ -18,7 +18,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 30_000  # ms, after which what a test waits for is said not to come
+PATIENCE = 60_000  # ms, after which what a test waits for is said not to come
 
 
 @dataclass

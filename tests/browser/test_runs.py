@@ -164,6 +164,8 @@ def test_evil_names_load_nothing(visitor: Visitor, lab: Lab) -> None:
     press(page, "delete_runs")
     expect(page.get_by_text("Delete this run?")).to_be_visible()
     press(page, "delete_no")
+    expect(page.get_by_text("Delete this run?")).to_have_count(0)
+    settle(page)  # else the list would be drawn anew under the click that opens it, and close
     page.locator("[class*=st-key-runs_Content_]").get_by_role("combobox").click()
     page.get_by_role("option", name=EVIL).click()
     see(page, "1 to 1 of 1 runs")
