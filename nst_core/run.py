@@ -253,6 +253,10 @@ class _Execution:
                 self.encoders.clear()
             self.writer.say(f"not measured: {error}")
             return
+        except Exception:  # a bug of ours must not fail what is computed
+            logger.exception("the result of run %d was not measured", self.run.id)
+            self.writer.say("not measured: an unexpected error; the worker's log has the rest")
+            return
         self.writer.say(metrics_line(metrics))
         self.writer.metrics(metrics)
 

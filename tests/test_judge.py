@@ -171,6 +171,21 @@ def test_a_run_is_done_where_a_style_is_too_thin_to_be_measured(lab: Lab) -> Non
     assert "not measured: a picture of 40 x 16 px would be 32 x 13 px" in lab.lines(run_id)[-1]
 
 
+def test_a_run_is_done_where_measuring_has_a_bug(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*args: object, **options: object) -> None:
+        raise KeyError("a bug")
+
+    monkeypatch.setattr(run, "measure", broken)
+    run_id = lab.submit()
+    lab.in_process()
+    assert (lab.run(run_id).state, lab.run(run_id).message) == ("done", "")
+    assert last(lab, run_id).metrics is None
+    assert lab.lines(run_id)[-1].startswith("not measured: an unexpected error")
+    assert "KeyError: 'a bug'" in caplog.text
+
+
 # The networks that stay loaded
 
 

@@ -80,6 +80,8 @@ def _show_progress(store: Store, run: Run) -> None:
                 st.warning(sentence(device.problem))
     elif run.state == "running":
         text = progress_line(run) if run.step else "Loading the network"
+        if run.step == run.steps:
+            text = "Measuring the result"
         if run.cancelling:
             text = f"Stopping after step {run.step + 1}"
         st.progress(run.step / run.steps, text)

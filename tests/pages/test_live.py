@@ -147,6 +147,14 @@ def test_running_run_shows_progress_picture_chart_and_log(lab: Lab, charts: Char
     assert not app.download_button(key="set_save").disabled
 
 
+def test_a_run_after_its_last_step_is_being_measured(lab: Lab, charts: Charts) -> None:
+    run_id = lab.submit(steps=5)
+    work = Working(lab)
+    work.begin()
+    work.steps(1, 5)
+    assert bar(open_stylize(run=str(run_id))) == (100, "Measuring the result")
+
+
 def test_each_tick_reads_on_and_follows_a_run_that_went_back(lab: Lab, charts: Charts) -> None:
     run_id = lab.submit(steps=60)
     work = Working(lab)
