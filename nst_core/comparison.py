@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -78,7 +78,7 @@ class Side:
         percent = int(found["percent"] or 100)
         if percent > 100:
             raise ConfigError(f"a strength of {percent} % is not possible; use 0 to 100")
-        method = next(m for m in get_args(ColorMethod) if m == (found["method"] or "none"))
+        method = next(m for m in COLOR_METHODS if m == (found["method"] or "none"))
         return cls(
             int(found["run"]),
             found["picture"] or "result",

@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from nst_core.image import Picture
+from nst_core.store.previews import on_white, to_samples
 
 MOST_COLUMNS = 4
 PAPER = (255, 255, 255)
@@ -60,18 +61,12 @@ def montage(
         row, column = divmod(index, count)
         left, top = gap + column * (width + gap), gap + sum(heights[:row]) + row * foot
         inset = (width - picture.width) // 2, (heights[row] - picture.height) // 2
-        sheet.paste(_flat(picture), (left + inset[0], top + inset[1]))
+        sheet.paste(
+            Image.fromarray(to_samples(on_white(picture))), (left + inset[0], top + inset[1])
+        )
         _write(sheet, caption, (left, top + heights[row] + text // 2), width, text)
     pixels = torch.from_numpy(np.array(sheet)).permute(2, 0, 1).unsqueeze(0).float() / 255
     return Picture(pixels)
-
-
-def _flat(picture: Picture) -> Image.Image:
-    pixels = picture.pixels
-    if picture.alpha is not None:
-        pixels = pixels * picture.alpha + (1 - picture.alpha)
-    samples = pixels[0].mul(255).round().byte().permute(1, 2, 0).contiguous()
-    return Image.fromarray(samples.numpy())
 
 
 def _write(

@@ -22,12 +22,9 @@ def encode_preview(picture: Picture, edge: int = PREVIEW_EDGE) -> bytes:
 
     An edge that would fall under 1 px is 1 px.
     """
-    pixels = picture.pixels
-    if picture.alpha is not None:
-        pixels = pixels * picture.alpha + (1 - picture.alpha)
-    pixels = resize(pixels, _fitted(picture, edge))
+    pixels = resize(on_white(picture), _fitted(picture, edge))
     buffer = io.BytesIO()
-    Image.fromarray(_samples(pixels)).save(buffer, format="JPEG", quality=QUALITY)
+    Image.fromarray(to_samples(pixels)).save(buffer, format="JPEG", quality=QUALITY)
     return buffer.getvalue()
 
 
@@ -38,7 +35,7 @@ def encode_view(picture: Picture, edge: int = VIEW_EDGE) -> bytes:
     """
     height, width = _fitted(picture, edge)
     planes = [picture.pixels] if picture.alpha is None else [picture.pixels, picture.alpha]
-    samples = _samples(resize(torch.cat(planes, dim=1), (height, width)))
+    samples = to_samples(resize(torch.cat(planes, dim=1), (height, width)))
     buffer = io.BytesIO()
     Image.fromarray(samples).save(buffer, format="PNG", compress_level=1)  # seen once: be quick
     return buffer.getvalue()
@@ -50,7 +47,15 @@ def _fitted(picture: Picture, edge: int) -> tuple[int, int]:
     return height, width
 
 
-def _samples(pixels: Tensor) -> NDArray[np.uint8]:
+def on_white(picture: Picture) -> Tensor:
+    """Return a picture's pixels ``(1, 3, H, W)``; what is transparent becomes white."""
+    if picture.alpha is None:
+        return picture.pixels
+    return picture.pixels * picture.alpha + (1 - picture.alpha)
+
+
+def to_samples(pixels: Tensor) -> NDArray[np.uint8]:
+    """Return ``(1, C, H, W)`` in ``[0, 1]`` as 8-bit samples ``(H, W, C)``, rounded."""
     found: NDArray[np.uint8] = (
         pixels[0].mul(255).round().byte().permute(1, 2, 0).contiguous().numpy()
     )
