@@ -39,10 +39,14 @@ def main() -> None:
             "{size} px: {median_seconds:.3f} s a step (from {min_seconds:.3f} to "
             "{max_seconds:.3f}), peak memory {peak_megabytes:.0f} MB".format(**results[-1])
         )
-    record = {"machine": machine(), "results": results}
-    path = options.output or RESULTS / f"step-{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
+    write_record("step", {"results": results}, options.output)
+
+
+def write_record(name: str, results: dict[str, Any], output: Path | None) -> None:
+    """Write ``results`` and the machine as JSON, to ``output`` or a new file, and print where."""
+    path = output or RESULTS / f"{name}-{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(record, indent=2) + "\n")
+    path.write_text(json.dumps({"machine": machine(), **results}, indent=2) + "\n")
     print(path)
 
 

@@ -14,13 +14,12 @@ import os
 import statistics
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from benchmarks.__main__ import RESULTS, machine
+from benchmarks.__main__ import write_record
 from nst_core import COLOR_METHODS, Picture, load_image, recolor_picture
 from nst_core.color import ColorMethod
 from nst_core.image import fit_size, resize
@@ -44,12 +43,10 @@ def main() -> None:
         "repeats": options.repeats,
         "methods": {method: summary(timed[method]) for method in methods},
     }
-    path = options.output or RESULTS / f"colors-{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    record = {"machine": machine(), "omp_num_threads": os.environ.get("OMP_NUM_THREADS"), **results}
-    path.write_text(json.dumps(record, indent=2) + "\n")
     print(json.dumps(results, indent=2))
-    print(path)
+    write_record(
+        "colors", {"omp_num_threads": os.environ.get("OMP_NUM_THREADS"), **results}, options.output
+    )
 
 
 def samples(kind: str, size: int) -> list[Picture]:

@@ -12,15 +12,15 @@ import os
 import statistics
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Page
 
-from benchmarks.__main__ import RESULTS, machine
+from benchmarks.__main__ import write_record
+from benchmarks.pages import browser_path
 from nst_core import COLOR_METHODS, COLOR_TITLES
-from tests.browser.server import ROOT, Visitor, browser, chromium, start_server
+from tests.browser.server import ROOT, Visitor, browser, start_server
 
 CONTENT = ROOT / "sample_images" / "content" / "astronaut.png"
 STYLE = ROOT / "sample_images" / "style" / "night_lake.jpg"
@@ -40,19 +40,13 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, help="the JSON file")
     options = parser.parse_args()
     results = measure()
-    path = options.output or RESULTS / f"compare-{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"machine": machine(), **results}, indent=2) + "\n")
     print(json.dumps(results, indent=2))
-    print(path)
+    write_record("compare", results, options.output)
 
 
 def measure() -> dict[str, Any]:
     """Choose every method twice."""
-
-    path = chromium()
-    if path is None:
-        raise SystemExit("this benchmark needs Chromium; install it first")
+    path = browser_path()
     with tempfile.TemporaryDirectory() as folder:
         run_id, weights = compute_run(Path(folder))
         server = start_server(Path(folder), NST_WEIGHTS=str(weights))

@@ -11,11 +11,10 @@ import json
 import os
 import statistics
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.__main__ import RESULTS, machine
+from benchmarks.__main__ import write_record
 from nst_core import Store, StyleTransferConfig, submit_run
 from tests.browser.server import ROOT, Visitor, browser, chromium, start_server
 from tests.browser.ticks import Traffic, feed, played_run, resident_megabytes
@@ -33,11 +32,8 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, help="the JSON file")
     options = parser.parse_args()
     results = {"reruns": reruns(options.reruns), "ticks": ticks(options.ticks)}
-    path = options.output or RESULTS / f"pages-{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"machine": machine(), **results}, indent=2) + "\n")
     print(json.dumps(results, indent=2))
-    print(path)
+    write_record("pages", results, options.output)
 
 
 def _store(folder: str) -> Store:
@@ -45,7 +41,8 @@ def _store(folder: str) -> Store:
     return Store(f"sqlite:///{folder}/nst-lab.db", f"{folder}/files")
 
 
-def _browser_path() -> str:
+def browser_path() -> str:
+    """Return the path of Chromium, or end the program where there is none."""
     path = chromium()
     if path is None:
         raise SystemExit("this benchmark needs Chromium; install it first")
@@ -61,7 +58,7 @@ def reruns(count: int) -> dict[str, Any]:
         run_id = submit_run(store, config, pictures[0], pictures[1:])
         server = start_server(Path(folder))
         try:
-            with browser(_browser_path()) as found:
+            with browser(browser_path()) as found:
                 page = Visitor(found, server).context.new_page()
                 traffic = Traffic(page)
                 page.goto(f"{server.url}/Stylize?run={run_id}")
@@ -92,7 +89,7 @@ def ticks(count: int) -> dict[str, Any]:
         server = start_server(Path(folder), NST_TICK="0.05")
         memory: list[tuple[int, float]] = []
         try:
-            with feed(store, run_id, seconds=0.1), browser(_browser_path()) as found:
+            with feed(store, run_id, seconds=0.1), browser(browser_path()) as found:
                 page = Visitor(found, server).context.new_page()
                 traffic = Traffic(page)
                 page.goto(f"{server.url}/Stylize?run={run_id}")

@@ -15,16 +15,16 @@ import statistics
 import tempfile
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Page
 
-from benchmarks.__main__ import RESULTS, machine
+from benchmarks.__main__ import write_record
 from benchmarks.many_runs import CONTENTS, fill
+from benchmarks.pages import browser_path
 from nst_core import Store
-from tests.browser.server import Visitor, browser, chromium, start_server
+from tests.browser.server import Visitor, browser, start_server
 
 # The table is there once its canvas is, and the page rests once its script has ended.
 IDLE = """() => document.querySelector(
@@ -43,9 +43,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("-o", "--output", type=Path, help="the JSON file")
     options = parser.parse_args()
-    path = chromium()
-    if path is None:
-        raise SystemExit("this benchmark needs Chromium; install it first")
+    path = browser_path()
     with tempfile.TemporaryDirectory() as folder:
         os.environ.update(NST_HOME=folder, NST_OFFLINE="1")
         store = Store(f"sqlite:///{folder}/nst-lab.db", f"{folder}/files")
@@ -66,11 +64,8 @@ def main() -> None:
         "opening": _summary(openings),
         "filtering": _summary(filterings),
     }
-    output = options.output or RESULTS / f"runs-{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps({"machine": machine(), **results}, indent=2) + "\n")
     print(json.dumps(results, indent=2))
-    print(output)
+    write_record("runs", results, options.output)
 
 
 def _open(visitor: Visitor) -> float:

@@ -12,14 +12,13 @@ import json
 import statistics
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from benchmarks.__main__ import RESULTS, machine
+from benchmarks.__main__ import write_record
 from nst_core import StyleTransferConfig, stylize, stylize_together
 from nst_core.loop import encoder_for
 from nst_core.vgg import VGG19Encoder
@@ -37,11 +36,8 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, help="the JSON file")
     options = parser.parse_args()
     results = measure(options)
-    path = options.output or RESULTS / f"together-{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"machine": machine(), **results}, indent=2) + "\n")
     print(json.dumps(results, indent=2))
-    print(path)
+    write_record("together", results, options.output)
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
