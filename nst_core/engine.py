@@ -24,7 +24,7 @@ from nst_core.errors import StoreError
 from nst_core.paths import home
 from nst_core.store import Store, open_store
 from nst_core.store.queue import Queue
-from nst_core.worker import accepted, takes_auto, worker_id
+from nst_core.worker import accepted, advance, takes_auto, worker_id
 
 logger = logging.getLogger(__name__)
 
@@ -216,6 +216,8 @@ class LocalExecutor:
     def _command(self, device: str, name: str) -> list[str]:
         command = [sys.executable, "-m", "nst_core.worker", "--name", name, "--device", device]
         command += ["--local-device", device.partition(":")[0]]
+        takers = [name for name in self.devices if takes_auto(name, self.devices)]
+        command += ["--peers", str(max(1, len(takers)))]
         return [*command, "--best"] if takes_auto(device, self.devices) else command
 
     def _environment(self, device: str) -> dict[str, str]:
@@ -245,12 +247,15 @@ class LocalExecutor:
             return
         reason = _why(child.process.returncode)
         had_a_run = self.queue.running(child.name) is not None
-        self.queue.worker_died(child.name, reason)  # or an error, and the next look tries again
+        # Or an error, and the next look tries again
+        sweep_ids = self.queue.worker_died(child.name, reason)
         with self._lock:
             if self._children.get(device) is child:
                 del self._children[device]
         _stdin(child).close()
         logger.warning("worker %d on %s died: %s", child.process.pid, device, reason)
+        for sweep_id in sweep_ids:
+            advance(self.store, sweep_id)
         lived = time.monotonic() - child.started
         if had_a_run or child.took_a_run or lived > PAUSE_SECONDS:
             self._failed_starts.pop(device, None)

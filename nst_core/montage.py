@@ -74,23 +74,23 @@ def _write(
 ) -> None:
     left, top = at
     for line, ink in ((caption.title, INK), (caption.details, PALE)):
-        text = _fitted(" ".join(line.split()), ink, width, size)
+        text = fit_line(" ".join(line.split()), ink, width, size)
         if text is not None:
             sheet.paste(text, (left, top), text)
         top += round(size * LEADING)
 
 
-def _fitted(line: str, ink: str, width: int, size: int) -> Image.Image | None:
+def fit_line(line: str, ink: str, width: int, size: int) -> Image.Image | None:
     """Draw a line, cut to an ellipsis where it is wider than ``width``; None for nothing."""
-    drawn = _drawn(line[:MOST_LETTERS], ink, size)
+    drawn = draw_line(line[:MOST_LETTERS], ink, size)
     kept = line[:MOST_LETTERS]
     while drawn is not None and drawn.width > width and kept:
         kept = kept[: min(len(kept) - 1, len(kept) * width // drawn.width)].rstrip()
-        drawn = _drawn(f"{kept}…", ink, size)
+        drawn = draw_line(f"{kept}…", ink, size)
     return drawn
 
 
-def _drawn(line: str, ink: str, size: int) -> Image.Image | None:
+def draw_line(line: str, ink: str, size: int) -> Image.Image | None:
     """Draw a line as wide as it is: by fonts of the system or of vl-convert, so in any script."""
     import vl_convert
 

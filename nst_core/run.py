@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 
 from torch import Tensor
@@ -96,8 +97,16 @@ def execute(
     writer = RunWriter(store, run, worker)
     stopping = stopping or threading.Event()
     encoders = encoders or EncoderCache()
+    with ends_in_words(writer, run, encoders):
+        inputs = load_inputs(store, run)
+        Execution(run, inputs, writer, device, encoders, stopping).go()
+
+
+@contextmanager
+def ends_in_words(writer: RunWriter, run: Run, encoders: EncoderCache) -> Iterator[None]:
+    """Where computing ``run`` raises, end it as failed, and go on after the block."""
     try:
-        _Execution(store, run, writer, device, encoders, stopping).go()
+        yield
     except ClaimLostError:
         logger.warning("run %d was taken away; nothing more of it is written", run.id)
     except NSTError as error:
@@ -138,23 +147,25 @@ class _Rhythm:
         self.next = time.monotonic() + max(self.seconds, MOST_OVERHEAD * took)
 
 
-class _Execution:
+class Execution:
+    """What becomes of a run's steps: losses, previews, snapshots, checkpoints, and its end."""
+
     def __init__(
         self,
-        store: Store,
         run: Run,
+        inputs: Inputs,
         writer: RunWriter,
         device: str,
         encoders: EncoderCache,
         stopping: threading.Event,
     ) -> None:
-        self.store = store
+        self.store = writer.store
         self.run = run
         self.writer = writer
         self.config = run.config.changed(device=device)
         self.encoders = encoders
         self.stopping = stopping
-        self.inputs = load_inputs(store, run)
+        self.inputs = inputs
         self.previews = _Rhythm(PREVIEW_EVERY)
         self.previews.next = 0.0  # the first picture is shown at once
         self.checkpoints = _Rhythm(CHECKPOINT_EVERY)
@@ -164,15 +175,8 @@ class _Execution:
         """Compute until the end, a cancel, or a stop."""
         inputs = self.inputs
         encoder, was_loaded = self.encoders.get(self.config)
-        resume = self._resume()
-        start = resume.index if resume else 0
-        device = resolve_device(self.config.device)
-        assert encoder.source is not None
-        origin = encoder.source.origin
-        self.writer.begin(start, describe_device(device), origin)
-        self.writer.say(f"{'going on from' if start else 'started at'} step {start} on {device}")
-        self.writer.say(f"weights: {origin}{' (loaded already)' if was_loaded else ''}")
-        self.writer.write()
+        resume = self.checkpoint()
+        self.begin(encoder, resume, " (loaded already)" if was_loaded else "")
         steps = stylize(
             inputs.content,
             inputs.styles,
@@ -184,10 +188,22 @@ class _Execution:
         )
         with closing(steps):
             for step in steps:
-                if self._after(step):
+                if self.after(step):
                     return
 
-    def _resume(self) -> Checkpoint | None:
+    def begin(self, encoder: VGG19Encoder, resume: Checkpoint | None, how: str = "") -> None:
+        """Write from where the run goes on, and what computes it; ``how`` ends the log's line."""
+        start = resume.index if resume else 0
+        device = resolve_device(self.config.device)
+        assert encoder.source is not None
+        origin = encoder.source.origin
+        self.writer.begin(start, describe_device(device), origin)
+        self.writer.say(f"{'going on from' if start else 'started at'} step {start} on {device}")
+        self.writer.say(f"weights: {origin}{how}")
+        self.writer.write()
+
+    def checkpoint(self) -> Checkpoint | None:
+        """Return what the run goes on from; None where it begins, or has to begin anew."""
         if self.run.checkpoint is None:
             return None
         try:
@@ -196,7 +212,7 @@ class _Execution:
             self.writer.say(f"starting anew: {error}")
             return None
 
-    def _after(self, step: Step) -> bool:
+    def after(self, step: Step) -> bool:
         """Write what a step brought; return whether it was the last."""
         writer = self.writer
         writer.add(
@@ -221,19 +237,25 @@ class _Execution:
         if writer.is_due:
             writer.write()
         if writer.cancelling or self.stopping.is_set():
-            self._leave(step)
+            self.leave(step)
             return True
         return False
 
-    def _leave(self, step: Step) -> None:
-        """Keep the picture and the way to go on, and end before the last step."""
+    def leave(self, step: Step | None) -> None:
+        """Keep the picture and the way to go on, and end before the last step.
+
+        Args:
+            step: the last that was done; None where none was, since the run went on.
+        """
         writer = self.writer
-        writer.checkpoint(step.checkpoint().to_bytes())
         state: State = "cancelled" if writer.cancelling else "interrupted"
-        if state == "cancelled" and step.output is None:
-            self._snapshot(step)
+        if step is not None:
+            writer.checkpoint(step.checkpoint().to_bytes())
+            if state == "cancelled" and step.output is None:
+                self._snapshot(step)
         verb = "Cancelled" if state == "cancelled" else "Stopped"
-        message = f"{verb} at step {step.index} of {step.total}"
+        index = self.run.checkpoint_step if step is None else step.index
+        message = f"{verb} at step {index} of {self.run.steps}"
         writer.say(message)
         writer.end(state, f"{message}. Resume goes on from there.")
 

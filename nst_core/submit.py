@@ -50,16 +50,30 @@ def submit_run(
     """
     if store.database.is_sqlite:  # else another machine may have the device
         resolve_device(config.device)
-    _check(config, content, styles, content_mask, style_masks)
-    inputs = [RunInput("content", 0, content.sha256, content.name)]
-    for position, style in enumerate(styles):
-        inputs.append(RunInput("style", position, style.sha256, style.name))
-    if content_mask is not None:
-        inputs.append(RunInput("content mask", 0, content_mask.sha256, content_mask.name))
-    for position, mask in enumerate(style_masks):
-        if mask is not None:
-            inputs.append(RunInput("style mask", position, mask.sha256, mask.name))
+    check_run(config, content, styles, content_mask, style_masks)
+    inputs = inputs_of(content, styles, content_mask, style_masks)
     return store.add_run(config, inputs, parent_id=parent_id, most_waiting=queue_limit())
+
+
+def inputs_of(
+    content: StoredPicture | None,
+    styles: Sequence[StoredPicture],
+    content_mask: StoredPicture | None,
+    style_masks: Sequence[StoredPicture | None],
+) -> list[RunInput]:
+    """Return pictures and masks as a run keeps them."""
+    found = [
+        ("content", [content]),
+        ("style", styles),
+        ("content mask", [content_mask]),
+        ("style mask", style_masks),
+    ]
+    return [
+        RunInput(role, position, picture.sha256, picture.name)  # type: ignore[arg-type]
+        for role, pictures in found
+        for position, picture in enumerate(pictures)
+        if picture is not None
+    ]
 
 
 def cancel_run(store: Store, run_id: int) -> None:
@@ -101,13 +115,14 @@ def queue_limit() -> int:
     return int(text)
 
 
-def _check(
+def check_run(
     config: StyleTransferConfig,
     content: StoredPicture,
     styles: Sequence[StoredPicture],
     content_mask: StoredPicture | None,
     style_masks: Sequence[StoredPicture | None],
 ) -> None:
+    """Check how settings, pictures and weights go together; raises as :func:`submit_run`."""
     if not 1 <= len(styles) <= MOST_STYLES:
         raise ConfigError(f"a run takes 1 to {MOST_STYLES} style pictures, got {len(styles)}")
     check_counts(config, styles=len(styles), masks=len(style_masks) or len(styles))

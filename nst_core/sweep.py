@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 import math
 import os
 import statistics
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 
@@ -89,7 +90,11 @@ def plan_notes(plan: SweepPlan) -> list[str]:
 
 
 def estimate_seconds(
-    plan: SweepPlan, past: Sequence[tuple[StyleTransferConfig, float]], devices: int = 1
+    plan: SweepPlan,
+    past: Sequence[tuple[StyleTransferConfig, float]],
+    devices: int = 1,
+    *,
+    done: Collection[str] = (),
 ) -> float | None:
     """Return about how long a sweep will take, from how long former runs took.
 
@@ -101,6 +106,7 @@ def estimate_seconds(
     Args:
         past: settings of former runs, and the seconds that each computed.
         devices: how many runs compute at a time; the next run goes to the first that is free.
+        done: keys of the cells that need not be computed any more.
 
     Returns:
         Seconds, or None where there is nothing to judge by, or more than 10,000 runs.
@@ -112,10 +118,13 @@ def estimate_seconds(
     ]
     if not rates or devices < 1 or count_runs(plan) > MOST_ESTIMATED:
         return None
-    if plan.sampler != "grid":
-        plan = replace(plan, sampler="random", goals=())
+    cells: Iterable[Cell] = cells_of(plan if plan.sampler == "grid" else _drawn(plan))
+    if plan.sampler in ("grid", "random"):
+        cells = (cell for cell in cells if cell.key not in done)
+    else:
+        cells = itertools.islice(cells, max(0, count_runs(plan) - len(done)))
     free = [0.0] * devices
-    for cell in cells_of(plan):
+    for cell in cells:
         try:
             config = cell.config(plan.base)
         except ConfigError:  # a combination that a sampler will not take
@@ -124,6 +133,10 @@ def estimate_seconds(
         rate = statistics.median(same or [rate for _, rate in rates])
         heapq.heappush(free, heapq.heappop(free) + rate * _work(config))
     return max(free) or None
+
+
+def _drawn(plan: SweepPlan) -> SweepPlan:
+    return replace(plan, sampler="random", goals=())
 
 
 def _work(config: StyleTransferConfig) -> float:

@@ -21,7 +21,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from nst_core.errors import NSTError, StoreError
+from nst_core.errors import NSTError, RunError, StoreError
 from nst_core.store import Run, Store, open_store
 from nst_core.store.queue import ClaimLostError, Queue, WorkerId
 
@@ -70,6 +70,7 @@ class Worker:
     Args:
         device: what this process calls its device; ``identity`` has the machine's name for it.
         tell: takes a line a run, for a person who watches.
+        peers: devices of this machine that share what waits.
     """
 
     def __init__(
@@ -78,14 +79,17 @@ class Worker:
         identity: WorkerId,
         device: str,
         tell: Callable[[str], None] = logger.info,
+        *,
+        peers: int = 1,
     ) -> None:
         self.store = store
         self.queue = Queue(store)
         self.identity = identity
         self.device = device
         self.tell = tell
+        self.peers = peers
         self.stopping = threading.Event()
-        self._run_id: int | None = None
+        self._run_ids: frozenset[int] = frozenset()
         self._may_hold = False  # a run that could not be ended, as the store was out of reach
         self._reaped = 0.0
 
@@ -132,41 +136,79 @@ class Worker:
         return not self.queue.wanted().isdisjoint(self.identity.accepts)
 
     def _compute(self, run: Run, encoders: EncoderCache) -> None:
-        from nst_core.run import execute
+        from nst_core.batch import execute_together
 
-        self._run_id, self._may_hold = run.id, True
-        self.tell(f"{run.title}: {run.steps} steps")
+        self._run_ids, self._may_hold = frozenset([run.id]), True
+        runs = [run, *self._companions(run)]
+        self._run_ids = frozenset(taken.id for taken in runs)
+        for taken in runs:
+            self.tell(f"{taken.title}: {taken.steps} steps")
         try:
-            execute(
+            execute_together(
                 self.store,
-                run,
+                runs,
                 self.identity,
                 device=self.device,
                 encoders=encoders,
                 stopping=self.stopping,
             )
         finally:
-            self._run_id = None
+            self._run_ids = frozenset()
+        for taken in runs:
+            self._tell_end(taken.id)
+        if run.sweep_id is not None and not self.stopping.is_set():
+            advance(self.store, run.sweep_id)
+
+    def _companions(self, run: Run) -> list[Run]:
+        """Claim what of its sweep can be computed together with ``run``."""
+        from nst_core.batch import companions
+
+        accepts = self.identity.accepts
         try:
-            ended = self.store.run(run.id)
+            found = companions(self.store, run, self.device, accepts, peers=self.peers)
+            return self.queue.claim_these([other.id for other in found], self.identity)
+        except NSTError as error:
+            logger.warning("run %d is computed alone: %s", run.id, error)
+            return []
+
+    def _tell_end(self, run_id: int) -> None:
+        try:
+            ended = self.store.run(run_id)
         except Exception:  # deleted meanwhile, or the store is out of reach: said before
             return
-        self.tell(f"run {run.id}: {ended.state}{': ' if ended.message else ''}{ended.message}")
+        self.tell(f"run {run_id}: {ended.state}{': ' if ended.message else ''}{ended.message}")
 
     def _heartbeat(self, ended: threading.Event) -> None:
         while not ended.wait(RENEW_SECONDS):
-            run_id = self._run_id
-            if run_id is None:
-                continue
-            try:
-                self.queue.renew(run_id, self.identity)
-            except (ClaimLostError, StoreError) as error:
-                if self._run_id == run_id:  # else it ended meanwhile
-                    logger.warning("the lease of run %d was not renewed: %s", run_id, error)
+            for run_id in self._run_ids:
+                try:
+                    self.queue.renew(run_id, self.identity)
+                except (ClaimLostError, StoreError) as error:
+                    if not self._is_over(run_id):
+                        logger.warning("the lease of run %d was not renewed: %s", run_id, error)
+
+    def _is_over(self, run_id: int) -> bool:
+        """Whether a run ended: one of several is renewed until all have."""
+        try:
+            return run_id not in self._run_ids or not self.store.run(run_id).is_active
+        except NSTError:
+            return False
 
     def leave(self) -> None:
         """Write that the run in progress is interrupted, without waiting for its step."""
         self.queue.interrupt(self.identity.name, "The server stopped")
+
+
+def advance(store: Store, sweep_id: int) -> None:
+    """Queue what a sweep's sampler chooses next; what goes wrong is said in the log."""
+    from nst_core.sweep_runs import advance_sweep
+
+    try:
+        advance_sweep(store, sweep_id)
+    except RunError:  # deleted meanwhile
+        return
+    except Exception:  # a worker goes on with other runs, whatever a sampler stumbles over
+        logger.exception("sweep %d does not go on by itself", sweep_id)
 
 
 def watch_parent(worker: Worker) -> None:
@@ -209,12 +251,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--device", required=True, help="the machine's name, as cuda:1")
     parser.add_argument("--local-device", required=True, help="this process's name, as cuda")
     parser.add_argument("--best", action="store_true", help="take runs that want any device")
+    parser.add_argument("--peers", type=int, default=1, help="devices that share what waits")
     options = parser.parse_args(arguments)
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
     )
     identity = worker_id(options.device, is_best=options.best, name=options.name)
-    worker = Worker(open_store(), identity, options.local_device)
+    worker = Worker(open_store(), identity, options.local_device, peers=options.peers)
     stop_on_signals(worker)
     watch_parent(worker)
     _be_nice()

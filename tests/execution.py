@@ -28,14 +28,14 @@ def claimed(lab: Lab, **changes: Any) -> Run:
 
 def at_step(monkeypatch: pytest.MonkeyPatch, index: int, work: Any) -> None:
     """Do ``work`` when a run has come to step ``index``, before anything of it is written."""
-    original = run._Execution._after
+    original = run.Execution.after
 
-    def after(self: run._Execution, step: Step) -> bool:
+    def after(self: run.Execution, step: Step) -> bool:
         if step.index == index:
             work()
         return original(self, step)
 
-    monkeypatch.setattr(run._Execution, "_after", after)
+    monkeypatch.setattr(run.Execution, "after", after)
 
 
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:

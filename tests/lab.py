@@ -201,8 +201,8 @@ def one_thread() -> Iterator[None]:
 # Steps that take long enough to be caught at, on any machine
 SLOWLY = """
 import time
-after = run._Execution._after
-run._Execution._after = lambda self, step: time.sleep(0.008) or after(self, step)
+after = run.Execution.after
+run.Execution.after = lambda self, step: time.sleep(0.008) or after(self, step)
 """
 
 

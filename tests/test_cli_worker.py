@@ -62,7 +62,7 @@ def after(self, step):
         while True:
             threading.Event().wait(0.01)
 
-run._Execution._after = after
+run.Execution.after = after
 sys.exit(cli.main(["worker"]))
 """
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:

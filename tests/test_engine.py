@@ -194,16 +194,25 @@ def test_a_worker_that_does_not_obey_a_cancel_is_ended(
 ) -> None:
     monkeypatch.setattr(engine, "CANCEL_WITHIN", 0.3)
     if how == "busy":  # a step that takes for ever
-        code = "import threading\nrun._Execution._after = lambda *_: threading.Event().wait()"
+        code = "import threading\nrun.Execution.after = lambda *_: threading.Event().wait()"
         monkeypatch.setattr(LocalExecutor, "_command", with_code(code))
     run_id = lab.submit(steps=LONG)
     with lab.executor() as executor:
         lab.wait(run_id, "running", step=0 if how == "busy" else 1)
         until(lambda: any(x.endswith(" on cpu") for x in lab.lines(run_id)))
         worker = pid(executor, lab.row(run_id).worker)
-        if how == "suspended":
-            os.kill(worker, signal.SIGSTOP)
-        cancel_run(lab.store, run_id)
+
+        def is_asked() -> bool:
+            if how == "suspended":
+                os.kill(worker, signal.SIGSTOP)
+            try:
+                cancel_run(lab.store, run_id)
+            except StoreError:  # it was suspended in the midst of writing, and holds the lock
+                os.kill(worker, signal.SIGCONT)
+                return False
+            return True
+
+        until(is_asked)
         run = lab.wait(run_id, "cancelled", "failed", "queued")
         assert run.state == "cancelled"
         assert "the worker did not answer and was ended" in run.message

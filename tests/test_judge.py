@@ -89,7 +89,7 @@ def test_measuring_changes_neither_the_result_nor_the_losses(
 ) -> None:
     recipe: dict[str, Any] = {"steps": 9, "outputs": 3, "init": "noise"}
     measured = lab.undisturbed(**recipe)
-    monkeypatch.setattr(run._Execution, "_measure", lambda *_: None)
+    monkeypatch.setattr(run.Execution, "_measure", lambda *_: None)
     assert lab.undisturbed(**recipe) == measured
     assert last(lab, 1).metrics is not None
     assert last(lab, 2).metrics is None

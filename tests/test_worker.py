@@ -27,7 +27,7 @@ from nst_core import (
     resume_run,
     worker,
 )
-from nst_core.run import _Execution as execution
+from nst_core.run import Execution
 from nst_core.step import Step
 from nst_core.store.queue import WorkerId
 from nst_core.worker import Worker, worker_id
@@ -234,13 +234,13 @@ def test_the_lease_is_renewed_while_a_step_takes_long(
 
 
 def slowly(monkeypatch: pytest.MonkeyPatch) -> None:
-    original = execution._after
+    original = Execution.after
 
-    def after(self: execution, step: Step) -> bool:
+    def after(self: Execution, step: Step) -> bool:
         time.sleep(0.01)
         return original(self, step)
 
-    monkeypatch.setattr(execution, "_after", after)
+    monkeypatch.setattr(Execution, "after", after)
 
 
 def test_a_cancelled_run_keeps_its_picture_and_ends_as_undisturbed_when_resumed(

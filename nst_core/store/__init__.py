@@ -19,8 +19,10 @@ from nst_core.store.records import (
     RunInput,
     Snapshot,
     StoredPicture,
+    Sweep,
 )
 from nst_core.store.store import Store, store_urls
+from nst_core.store.sweeps import Sweeps
 
 __all__ = [
     "MOST_STARS",
@@ -36,6 +38,8 @@ __all__ = [
     "Snapshot",
     "Store",
     "StoredPicture",
+    "Sweep",
+    "Sweeps",
     "encode_preview",
     "encode_view",
     "export_runs",

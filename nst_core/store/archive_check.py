@@ -10,6 +10,7 @@ from nst_core.errors import ArchiveError
 from nst_core.store import archive_format as f
 from nst_core.store.archive_pictures import Pictures, Thumbnail
 from nst_core.store.archive_runs import CheckedRun, checked_run
+from nst_core.store.archive_sweeps import CheckedSweep, checked_sweeps
 from nst_core.store.archive_zip import ZipFiles
 
 
@@ -18,13 +19,14 @@ class Archive:
     """What an archive holds, checked.
 
     Attributes:
-        runs: in the archive's order.
+        runs, sweeps: in the archive's order.
         files: bytes by path.
         digests: SHA-256 by path.
         thumbnails: of the runs' inputs, by the input's SHA-256.
     """
 
     runs: tuple[CheckedRun, ...]
+    sweeps: tuple[CheckedSweep, ...]
     files: Mapping[str, bytes]
     digests: Mapping[str, str]
     thumbnails: Mapping[str, Thumbnail]
@@ -49,7 +51,8 @@ def read_archive(data: bytes) -> Archive:
     digests = {entry.path: entry.sha256 for entry in manifest.files}
     pictures = Pictures(files, digests)
     runs = tuple(checked_run(entry, files, pictures) for entry in manifest.runs)
-    return Archive(runs, files, digests, pictures.thumbnails)
+    sweeps = checked_sweeps(manifest.sweeps, runs, files, digests, pictures)
+    return Archive(runs, sweeps, files, digests, pictures.thumbnails)
 
 
 def _check_numbers(runs: tuple[f.RunEntry, ...]) -> None:
@@ -78,13 +81,15 @@ def _check_files(manifest: f.Manifest, zipped: ZipFiles) -> None:
             raise ArchiveError(
                 f"{entry.path} in it has {size} bytes and should have {entry.bytes}; {f.AGAIN}"
             )
-    for run in manifest.runs:
-        for path in [run.settings, run.losses, *run.kept_files()]:
+    needed = [(f"run {run.id}", run.files()) for run in manifest.runs]
+    needed += [(f"sweep {sweep.id}", sweep.files()) for sweep in manifest.sweeps]
+    for who, paths in needed:
+        for path in paths:
             f.check_name(path)
             if path not in listed:
                 raise ArchiveError(
-                    f"run {run.id} needs the file {f.shown(path)}, which its {f.MANIFEST} does "
-                    f"not list; {f.AGAIN}"
+                    f"{who} needs the file {f.shown(path)}, which its {f.MANIFEST} does not list; "
+                    f"{f.AGAIN}"
                 )
 
 

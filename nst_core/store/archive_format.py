@@ -13,7 +13,7 @@ from nst_core.metrics import Metrics
 from nst_core.store.records import MOST_STARS, Role
 
 FORMAT = "nst-lab-runs"
-VERSION = 1  # a field more or less is another version
+VERSION = 2  # a field more or less is another version; the first had no sweeps
 MANIFEST = "manifest.json"
 AGAIN = "fetch or export it again"  # what helps against nearly everything
 
@@ -73,6 +73,42 @@ class LogEntry(_Entry):
     text: str
 
 
+class CellEntry(_Entry):
+    """As :class:`~nst_core.Cell`."""
+
+    index: Count
+    values: dict[str, bool | int | float | str]
+    replicate: Count
+
+
+class SweepInputEntry(_Entry):
+    """A picture or mask of a sweep; that of a value is called as the axis has it."""
+
+    role: Role | Literal["content value", "style value"]
+    position: Count
+    name: str
+    file: str
+
+
+class SweepEntry(_Entry):
+    """As :class:`~nst_core.store.Sweep`; ``plan`` is a path."""
+
+    id: Positive
+    plan: str
+    at_once: Positive
+    created_at: Time
+    cancelled_at: Time | None
+    inputs: tuple[SweepInputEntry, ...] = Field(fail_fast=True)
+
+    def kept_files(self) -> list[str]:
+        """Return the paths of what the store keeps as files."""
+        return [item.file for item in self.inputs]
+
+    def files(self) -> list[str]:
+        """Return the paths of all its files."""
+        return [self.plan, *self.kept_files()]
+
+
 class RunEntry(_Entry):
     """As :class:`~nst_core.store.Run`; ``settings``, ``losses`` and what is a file are paths."""
 
@@ -101,6 +137,8 @@ class RunEntry(_Entry):
     inputs: tuple[InputEntry, ...] = Field(fail_fast=True)
     snapshots: tuple[SnapshotEntry, ...] = Field(fail_fast=True)
     log: tuple[LogEntry, ...] = Field(fail_fast=True)
+    sweep: Positive | None = None
+    cell: CellEntry | None = None
 
     def kept_files(self) -> list[str]:
         """Return the paths of what the store keeps as files."""
@@ -109,14 +147,19 @@ class RunEntry(_Entry):
             paths += [snapshot.file, snapshot.preview]
         return paths + [path for path in (self.preview, self.checkpoint) if path is not None]
 
+    def files(self) -> list[str]:
+        """Return the paths of all its files."""
+        return [self.settings, self.losses, *self.kept_files()]
+
 
 class Manifest(_Entry):
     """What stands in ``manifest.json``."""
 
     format: Literal["nst-lab-runs"]
-    version: Literal[1]
+    version: Literal[1, 2]
     nst_lab: str
     runs: tuple[RunEntry, ...] = Field(min_length=1, fail_fast=True)
+    sweeps: tuple[SweepEntry, ...] = Field(default=(), fail_fast=True)
     files: tuple[FileEntry, ...] = Field(fail_fast=True)
 
 

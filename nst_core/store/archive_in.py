@@ -15,6 +15,7 @@ from nst_core.store import archive_format as f
 from nst_core.store import tables as t
 from nst_core.store.archive_check import Archive, read_archive
 from nst_core.store.archive_runs import CheckedRun
+from nst_core.store.archive_sweeps import CheckedSweep, cell_of
 from nst_core.store.queue import say
 from nst_core.store.store import Store
 
@@ -58,8 +59,9 @@ def import_runs(store: Store, data: bytes, *, name: str = "the archive") -> list
 
 
 def _files_to_keep(archive: Archive) -> dict[str, bytes]:
-    """Return the runs' files and the thumbnails of their inputs, by SHA-256."""
+    """Return the files of runs and sweeps, and the thumbnails of their inputs, by SHA-256."""
     paths = [path for run in archive.runs for path in run.entry.kept_files()]
+    paths += [path for sweep in archive.sweeps for path in sweep.entry.kept_files()]
     files = {archive.digests[path]: archive.files[path] for path in paths}
     return files | {small.sha256: small.data for small in archive.thumbnails.values()}
 
@@ -79,9 +81,10 @@ def _write(
     for digest, file in files.items():
         if connection.scalar(select(t.files.c.sha256).where(t.files.c.sha256 == digest)) is None:
             store.keep(connection, file)
+    sweeps = {sweep.entry.id: _write_sweep(connection, sweep, archive) for sweep in archive.sweeps}
     numbers: dict[int, int] = {}
     for run in sorted(archive.runs, key=lambda run: run.entry.id):  # parents before their forks
-        number = numbers[run.entry.id] = _write_run(connection, run, archive, numbers)
+        number = numbers[run.entry.id] = _write_run(connection, run, archive, numbers, sweeps)
         _write_inputs(connection, run.entry, archive, number)
         _write_snapshots(connection, run.entry, archive, number)
         _write_losses(connection, run, number)
@@ -91,8 +94,25 @@ def _write(
     return [numbers[run.entry.id] for run in archive.runs]
 
 
+def _write_sweep(connection: Connection, sweep: CheckedSweep, archive: Archive) -> int:
+    entry, plan = sweep
+    values = entry.model_dump(include={"at_once", "created_at", "cancelled_at"})
+    values["plan"] = plan.to_json()
+    added = connection.execute(insert(t.sweeps).values(values).returning(t.sweeps.c.id))
+    number = int(added.scalar_one())
+    for item in entry.inputs:
+        row = item.model_dump(exclude={"file"}) | {"sha256": archive.digests[item.file]}
+        connection.execute(insert(t.sweep_inputs).values(sweep_id=number, **row))
+        _write_picture(connection, item.name, row["sha256"], archive, entry.created_at)
+    return number
+
+
 def _write_run(
-    connection: Connection, run: CheckedRun, archive: Archive, numbers: Mapping[int, int]
+    connection: Connection,
+    run: CheckedRun,
+    archive: Archive,
+    numbers: Mapping[int, int],
+    sweeps: Mapping[int, int],
 ) -> int:
     entry, config, _ = run
     values = entry.model_dump(include=_SAME) | {
@@ -102,6 +122,8 @@ def _write_run(
         "preview": entry.preview and archive.digests[entry.preview],
         "checkpoint": entry.checkpoint and archive.digests[entry.checkpoint],
         "wants": "cuda:0" if config.device == "cuda" else config.device,
+        "sweep_id": entry.sweep and sweeps[entry.sweep],
+        "cell": cell_of(entry).to_json() if entry.cell else None,
     }
     added = connection.execute(insert(t.runs).values(values).returning(t.runs.c.id))
     return int(added.scalar_one())
@@ -110,22 +132,28 @@ def _write_run(
 def _write_inputs(connection: Connection, entry: f.RunEntry, archive: Archive, number: int) -> None:
     """Write a run's inputs, and into the library those that it does not have."""
     for item in entry.inputs:
-        digest = archive.digests[item.file]
-        values = {"role": item.role, "position": item.position, "name": item.name}
-        connection.execute(insert(t.inputs).values(run_id=number, sha256=digest, **values))
-        known = select(t.pictures.c.sha256).where(t.pictures.c.sha256 == digest)
-        if connection.scalar(known) is not None:
-            continue
-        small = archive.thumbnails[digest]
-        picture = {
-            "sha256": digest,
-            "name": item.name,
-            "width": small.width,
-            "height": small.height,
-            "thumbnail": small.sha256,
-            "chosen_at": entry.created_at,  # by no person here: it goes with the run
-        }
-        connection.execute(insert(t.pictures).values(picture))
+        row = item.model_dump(exclude={"file"}) | {"sha256": archive.digests[item.file]}
+        connection.execute(insert(t.inputs).values(run_id=number, **row))
+        _write_picture(connection, item.name, row["sha256"], archive, entry.created_at)
+
+
+def _write_picture(
+    connection: Connection, name: str, digest: str, archive: Archive, when: float
+) -> None:
+    """Write a picture into the library, unless it is there."""
+    known = select(t.pictures.c.sha256).where(t.pictures.c.sha256 == digest)
+    if connection.scalar(known) is not None:
+        return
+    small = archive.thumbnails[digest]
+    picture = {
+        "sha256": digest,
+        "name": name,
+        "width": small.width,
+        "height": small.height,
+        "thumbnail": small.sha256,
+        "chosen_at": when,  # by no person here: it goes with the run
+    }
+    connection.execute(insert(t.pictures).values(picture))
 
 
 def _write_snapshots(

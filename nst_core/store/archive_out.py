@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -13,8 +16,9 @@ from nst_core import __version__
 from nst_core.errors import ArchiveError, RunError
 from nst_core.store import archive_format as f
 from nst_core.store.archive_zip import Item, write_zip
-from nst_core.store.records import Run, RunInput, Snapshot
+from nst_core.store.records import VALUE, Run, RunInput, Snapshot, Sweep
 from nst_core.store.store import Store
+from nst_core.store.sweeps import Sweeps
 
 _SUFFIXES = ("png", "jpg", "jpeg", "webp", "tif", "tiff", "bmp")
 _LONGEST_NAME = 60  # characters; with its folders far under every system's limit
@@ -39,7 +43,9 @@ def export_runs(store: Store, run_ids: Sequence[int]) -> bytes:
     parcel = _Parcel(store)
     try:
         entries = tuple(parcel.add_run(run, parents=chosen) for run in runs)
-        manifest = parcel.manifest(entries)
+        sweep_ids = dict.fromkeys(run.sweep_id for run in runs if run.sweep_id is not None)
+        sweeps = tuple(parcel.add_sweep(Sweeps(store).get(sweep_id)) for sweep_id in sweep_ids)
+        manifest = parcel.manifest(entries, sweeps)
     except ValidationError as error:
         raise ArchiveError(
             f"these runs cannot be exported ({f.first_problem(error)}); leave out the one with it"
@@ -95,31 +101,55 @@ class _Parcel:
             preview_step=run.preview_step,
             checkpoint=self._kept(f"{folder}/checkpoint.pt", run.checkpoint),
             checkpoint_step=run.checkpoint_step,
-            inputs=tuple(self._input(folder, item) for item in run.inputs),
+            inputs=tuple(f.InputEntry(**self._input(folder, item)) for item in run.inputs),
             snapshots=tuple(self._snapshot(folder, run, s) for s in self.store.snapshots(run.id)),
             log=tuple(f.LogEntry(**e._asdict()) for e in self.store.log(run.id, limit=_ALL)),
+            sweep=run.sweep_id,
+            cell=f.CellEntry(**asdict(run.cell)) if run.cell else None,
         )
 
-    def manifest(self, entries: tuple[f.RunEntry, ...]) -> Item:
+    def add_sweep(self, sweep: Sweep) -> f.SweepEntry:
+        """Add a sweep's files and return what the manifest says of it."""
+        folder = f"sweep-{sweep.id}"
+        plan = json.dumps(json.loads(sweep.plan.to_json()), indent=2)
+        items = list(sweep.inputs)
+        for name, values in sweep.pictures.items():
+            for position, item in enumerate(values.values()):
+                role: Any = name + VALUE
+                items.append(item._replace(role=role, position=position))
+        return f.SweepEntry(
+            id=sweep.id,
+            plan=self._add(f"{folder}/plan.json", plan.encode()),
+            at_once=sweep.at_once,
+            created_at=sweep.created_at,
+            cancelled_at=sweep.cancelled_at,
+            inputs=tuple(f.SweepInputEntry(**self._input(folder, item)) for item in items),
+        )
+
+    def manifest(self, entries: tuple[f.RunEntry, ...], sweeps: tuple[f.SweepEntry, ...]) -> Item:
         """Return the manifest of all that was added."""
         files = tuple(
             f.FileEntry(path=path, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
             for path, data in self.items
         )
         manifest = f.Manifest(
-            format="nst-lab-runs", version=1, nst_lab=__version__, runs=entries, files=files
+            format="nst-lab-runs",
+            version=2,
+            nst_lab=__version__,
+            runs=entries,
+            sweeps=sweeps,
+            files=files,
         )
         text = manifest.model_dump_json(indent=2).encode()
         if len(text) > f.MOST_MANIFEST_BYTES:
             raise _too_large("records", f.MOST_MANIFEST_BYTES)
         return Item(f.MANIFEST, text)
 
-    def _input(self, folder: str, item: RunInput) -> f.InputEntry:
+    def _input(self, folder: str, item: RunInput) -> dict[str, Any]:
+        """Add an input's file and return the fields of its entry."""
         path = f"{folder}/inputs/{input_name(item)}"
-        data = self.store.read(item.sha256)
-        return f.InputEntry(
-            role=item.role, position=item.position, name=item.name, file=self._add(path, data)
-        )
+        file = self._add(path, self.store.read(item.sha256))
+        return {"role": item.role, "position": item.position, "name": item.name, "file": file}
 
     def _snapshot(self, folder: str, run: Run, item: Snapshot) -> f.SnapshotEntry:
         name = f"step-{item.step:0{max(4, len(str(run.steps)))}}"
@@ -171,6 +201,6 @@ def input_name(item: RunInput) -> str:
         stem, suffix = plain, ""
     stem = re.sub(r"[^A-Za-z0-9-]+", "_", stem)[:_LONGEST_NAME].strip("_")
     role = item.role.replace(" ", "-")
-    if item.role.startswith("style"):
+    if item.role.startswith("style") or item.role.endswith(VALUE):
         role += f"-{item.position + 1}"
     return "_".join(filter(None, (role, stem))) + (f".{suffix.lower()}" if suffix else "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from PIL import Image
@@ -46,18 +46,28 @@ class Pictures:
         Raises:
             ArchiveError, ImageError: one is damaged, or of another size or kind than it should be.
         """
-        sizes: dict[tuple[str, int], Size] = {}
-        for item in run.inputs:
-            sizes[item.role, item.position] = self._check_input(item.file)
-        for item in run.inputs:
-            if item.role.endswith(" mask"):
-                size = sizes[item.role.removesuffix(" mask"), item.position]
-                load_mask(self._files[item.file], size=size, name=item.file)
+        self.check_inputs(run.inputs)
         for snapshot in run.snapshots:
             _check_result(self._files[snapshot.file], snapshot)
         for path in [run.preview, *(snapshot.preview for snapshot in run.snapshots)]:
             if path is not None:
                 _check_preview(self._files[path], path)
+
+    def check_inputs(self, inputs: Sequence[f.InputEntry | f.SweepInputEntry]) -> None:
+        """Decode pictures and masks of a run or a sweep.
+
+        A mask whose picture is not among them, since an axis varies it, may have any size.
+
+        Raises:
+            ArchiveError, ImageError: one is damaged, or a mask has another size than its picture.
+        """
+        sizes: dict[tuple[str, int], Size] = {}
+        for item in inputs:
+            sizes[item.role, item.position] = self._check_input(item.file)
+        for item in inputs:
+            place = item.role.removesuffix(" mask"), item.position
+            if item.role.endswith(" mask") and place in sizes:
+                load_mask(self._files[item.file], size=sizes[place], name=item.file)
 
     def _check_input(self, path: str) -> Size:
         digest = self._digests[path]

@@ -187,6 +187,8 @@ class History:
             found.append(t.runs.c.created_at < wanted.until)
         if wanted.stars is not None:
             found.append(t.runs.c.rating >= wanted.stars)
+        if wanted.sweep is not None:
+            found.append(t.runs.c.sweep_id == wanted.sweep)
         for role, name in (("content", wanted.content), ("style", wanted.style)):
             if name is not None:
                 found.append(_has_input(t.inputs.c.role == role, t.inputs.c.name == name))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, func, insert, select, update
@@ -96,15 +96,16 @@ class Queue:
             run_id = connection.scalar(oldest)
             if run_id is None or connection.scalar(busy) is not None:
                 return None
-            values = {
-                "state": "running",
-                "worker": worker.name,
-                "place": worker.place,
-                "lease_until": now() + LEASE_SECONDS,
-                "started_at": func.coalesce(t.runs.c.started_at, now()),
-            }
-            _change(connection, run_id, values)
+            _change(connection, run_id, _taken_by(worker))
         return self.store.run(run_id)
+
+    def claim_these(self, run_ids: Sequence[int], worker: WorkerId) -> list[Run]:
+        """Take those of these runs that still wait, to be computed beside one that was claimed."""
+        wanted = (t.runs.c.id.in_(run_ids), t.runs.c.state == "queued")
+        with self.database.write() as connection:
+            change = update(t.runs).where(*wanted).values(_taken_by(worker))
+            taken = set(connection.scalars(change.returning(t.runs.c.id)))
+        return [self.store.run(run_id) for run_id in run_ids if run_id in taken]
 
     def renew(self, run_id: int, worker: WorkerId) -> bool:
         """Prolong the lease; return whether a cancel was asked for.
@@ -148,14 +149,20 @@ class Queue:
         with self.database.read() as connection:
             return connection.scalar(select(t.runs.c.id).where(*where))
 
-    def worker_died(self, worker_name: str, reason: str) -> None:
-        """Requeue the run of a dead worker, once; fail it the second time; end a cancelled one."""
+    def worker_died(self, worker_name: str, reason: str) -> list[int]:
+        """Requeue the run of a dead worker, once; fail it the second time; end a cancelled one.
+
+        Returns:
+            The sweeps of the runs that it had, which may have room for more.
+        """
         mine = (t.runs.c.state == "running", t.runs.c.worker == worker_name)
         with self.database.write() as connection:
-            for run in connection.execute(select(t.runs).where(*mine)).all():
+            runs = connection.execute(select(t.runs).where(*mine)).all()
+            for run in runs:
                 values, line = _after_death(run, reason)
                 _change(connection, run.id, values)
                 say(connection, run.id, line, step=run.step)
+        return sorted({run.sweep_id for run in runs if run.sweep_id is not None})
 
     def interrupt(self, worker_name: str, message: str) -> None:
         """Leave the run of a worker that stops, to be resumed by a person."""
@@ -186,6 +193,16 @@ class Queue:
 _RELEASED: dict[str, Any] = {"worker": None, "place": None, "lease_until": None, "cancel_at": None}
 _WAITING: dict[str, Any] = {"state": "queued", "ended_at": None, **_RELEASED}
 _GIVEN_UP: dict[str, Any] = {"ended_at": now(), **_RELEASED}
+
+
+def _taken_by(worker: WorkerId) -> dict[str, Any]:
+    return {
+        "state": "running",
+        "worker": worker.name,
+        "place": worker.place,
+        "lease_until": now() + LEASE_SECONDS,
+        "started_at": func.coalesce(t.runs.c.started_at, now()),
+    }
 
 
 def _after_death(run: Any, reason: str) -> tuple[dict[str, Any], str]:

@@ -11,15 +11,18 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 import numpy as np
 from numpy.typing import NDArray
 
+from nst_core.cells import Cell
 from nst_core.config import StyleTransferConfig
 from nst_core.errors import ConfigError
 from nst_core.metrics import Metrics
 from nst_core.pyramid import plan_levels, share_of_work
+from nst_core.sweep_plan import SweepPlan
 
 State = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
 Role = Literal["content", "style", "content mask", "style mask"]
 ACTIVE: tuple[State, ...] = ("queued", "running")
 MOST_STARS = 5
+VALUE = " value"  # ends the role of a sweep's picture that an axis lists
 
 
 class StoredPicture(NamedTuple):
@@ -61,6 +64,8 @@ class Run:
         device, weights: what computes, in words.
         rating, notes: what people think of it; 1 to 5 stars, or None.
         cancelling: a cancel was asked for.
+        deaths: of workers that computed it, since a person last asked it to go on.
+        sweep_id, cell: which cell of which sweep it is; None where it is a run by itself.
         inputs: its pictures and masks.
     """
 
@@ -86,6 +91,9 @@ class Run:
     rating: int | None = None
     notes: str = ""
     cancelling: bool = False
+    deaths: int = 0
+    sweep_id: int | None = None
+    cell: Cell | None = None
     inputs: tuple[RunInput, ...] = ()
 
     @property
@@ -182,6 +190,7 @@ class RunFilter:
         setting: one of :data:`NUMBER_SETTINGS`; runs that left it at ``auto`` are not found.
         low, high: the setting's least and greatest value, themselves included.
         stars: at least as many, 1 to 5.
+        sweep: runs of the sweep of this number.
 
     Raises:
         ConfigError: a state or setting that does not exist, or a number that is none.
@@ -197,6 +206,7 @@ class RunFilter:
     low: float | None = None
     high: float | None = None
     stars: int | None = None
+    sweep: int | None = None
 
     def __post_init__(self) -> None:
         """Check what databases would stumble over."""
@@ -222,6 +232,41 @@ class RunFilter:
 
 def _is_usable(number: float | None) -> bool:
     return number is None or abs(number) <= 1e300  # false for nan and inf
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A sweep as it was planned; what came of it stands in its runs.
+
+    Attributes:
+        id: its number, for the address ``?sweep=ID``.
+        at_once: trials that a sampler which chooses as it goes has under way at a time.
+        created_at, cancelled_at: seconds since 1970; a cancel is taken back by going on.
+        inputs: its pictures and masks; those that an axis varies are left out.
+        pictures: for ``content`` and ``style``, where an axis varies them, each value's picture.
+    """
+
+    id: int
+    plan: SweepPlan
+    at_once: int
+    created_at: float
+    cancelled_at: float | None = None
+    inputs: tuple[RunInput, ...] = ()
+    pictures: Mapping[str, Mapping[str, RunInput]] = field(default_factory=dict)
+
+    def inputs_of(self, cell: Cell) -> list[RunInput]:
+        """Return the pictures and masks of a cell's run.
+
+        Raises:
+            ConfigError: it names a picture that the sweep does not have.
+        """
+        found = list(self.inputs)
+        for name, value in cell.pictures.items():
+            known = self.pictures.get(name, {})
+            if value not in known:
+                raise ConfigError(f"{name} {value[:60]!r}: the sweep has no such picture")
+            found.append(known[value])
+        return found
 
 
 class LogLine(NamedTuple):
@@ -272,6 +317,7 @@ def read_run(row: Mapping[str, Any], inputs: tuple[RunInput, ...]) -> Run:
             "config": read_config(row["config"]),
             "losses": json.loads(row["losses"] or "{}"),
             "cancelling": row.get("cancel_at") is not None,
+            "cell": Cell.from_json(row["cell"]) if row.get("cell") else None,
             "inputs": inputs,
         }
     )

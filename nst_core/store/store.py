@@ -22,12 +22,13 @@ from sqlalchemy import (
 )
 
 from nst_core.config import StyleTransferConfig
-from nst_core.errors import QueueFullError, RunError, StoreError
+from nst_core.errors import RunError, StoreError
 from nst_core.image import load_image
 from nst_core.paths import home
 from nst_core.store import tables as t
 from nst_core.store.database import Database, after_commit, now
 from nst_core.store.files import Files
+from nst_core.store.new_runs import check_room, insert_run
 from nst_core.store.previews import encode_preview
 from nst_core.store.records import (
     ACTIVE,
@@ -52,6 +53,7 @@ _REFERENCES = (
     t.runs.c.preview,
     t.runs.c.checkpoint,
     t.inputs.c.sha256,
+    t.sweep_inputs.c.sha256,
     t.snapshots.c.sha256,
     t.snapshots.c.preview,
 )
@@ -164,6 +166,17 @@ class Store:
             raise StoreError("this picture is not in the store any more; choose it again")
         return found[0]
 
+    def recall(self, item: RunInput) -> StoredPicture:
+        """Return a run's picture as one of the library, which may have forgotten it.
+
+        Raises:
+            StoreError: its file is gone.
+        """
+        try:
+            return self.picture(item.sha256)
+        except StoreError:  # the run has it still
+            return self.add_picture(self.read(item.sha256), item.name)
+
     def pictures(self, limit: int = 100) -> list[StoredPicture]:
         """Return the library, the last chosen first."""
         return self._pictures(t.pictures.c.sha256.is_not(None), limit)
@@ -194,36 +207,18 @@ class Store:
             QueueFullError: as many runs wait as may.
         """
         with self.database.write() as connection:
-            self._check_room(connection, most_waiting)
+            check_room(connection, 1, most_waiting)
             known_parent = select(t.runs.c.id).where(t.runs.c.id == parent_id)
-            values = {
-                "state": "queued",
-                "config": config.model_dump_json(),
-                "parent_id": known_parent.scalar_subquery(),  # it may have been deleted
-                "created_at": now(),
-                "steps": config.steps,
-                "wants": "cuda:0" if config.device == "cuda" else config.device,
-            }
-            added = connection.execute(insert(t.runs).values(values).returning(t.runs.c.id))
-            run_id = int(added.scalar_one())
-            held = self._held(connection, [item.sha256 for item in inputs])
-            for item in inputs:
-                if item.sha256 not in held:
-                    raise StoreError(f"{item.name} is not in the store any more; choose it again")
-                connection.execute(insert(t.inputs).values(run_id=run_id, **item._asdict()))
-        return run_id
+            # As a question, since the parent may have been deleted
+            parent = known_parent.scalar_subquery()
+            return insert_run(self, connection, config, inputs, parent_id=parent)
 
-    def _check_room(self, connection: Connection, most_waiting: int | None) -> None:
-        if most_waiting is None:
-            return
-        waiting = connection.scalar(
-            select(func.count()).select_from(t.runs).where(t.runs.c.state == "queued")
-        )
-        if (waiting or 0) >= most_waiting:
-            raise QueueFullError(
-                f"the queue is full: {waiting} of {most_waiting} places are taken; let a run "
-                "finish, cancel one, or raise NST_QUEUE_LIMIT"
-            )
+    def check_held(self, connection: Connection, inputs: Collection[RunInput]) -> None:
+        """Raise StoreError unless the files of all ``inputs`` are kept."""
+        held = self._held(connection, [item.sha256 for item in inputs])
+        for item in inputs:
+            if item.sha256 not in held:
+                raise StoreError(f"{item.name} is not in the store any more; choose it again")
 
     def run(self, run_id: int) -> Run:
         """Return a run as it is now.
@@ -292,23 +287,30 @@ class Store:
                 raise RunError(f"there is no run {run_id}; it was deleted already")
             if state in ACTIVE:
                 raise RunError(f"run {run_id} is {state}; cancel it before you delete it")
-            used = self._files_of(connection, run_id)
-            created = select(t.runs.c.created_at).where(t.runs.c.id == run_id).scalar_subquery()
-            mine = select(t.inputs.c.sha256).where(t.inputs.c.run_id == run_id)
-            others = select(t.inputs.c.sha256).where(t.inputs.c.run_id != run_id)
-            gone = connection.execute(
-                delete(t.pictures)
-                .where(
-                    t.pictures.c.sha256.in_(mine),
-                    t.pictures.c.sha256.not_in(others),
-                    t.pictures.c.sha256.not_in(list(keep)),
-                    t.pictures.c.chosen_at <= created,  # not chosen again for another run since
-                )
-                .returning(t.pictures.c.thumbnail)
+            self.remove_run(connection, run_id, keep=keep)
+
+    def remove_run(
+        self, connection: Connection, run_id: int, *, keep: Collection[str] = ()
+    ) -> None:
+        """Delete a run that has ended, within a transaction; ``keep`` as in `delete_run`."""
+        used = self._files_of(connection, run_id)
+        created = select(t.runs.c.created_at).where(t.runs.c.id == run_id).scalar_subquery()
+        mine = select(t.inputs.c.sha256).where(t.inputs.c.run_id == run_id)
+        others = select(t.inputs.c.sha256).where(t.inputs.c.run_id != run_id)
+        gone = connection.execute(
+            delete(t.pictures)
+            .where(
+                t.pictures.c.sha256.in_(mine),
+                t.pictures.c.sha256.not_in(others),
+                t.pictures.c.sha256.not_in(select(t.sweep_inputs.c.sha256)),
+                t.pictures.c.sha256.not_in(list(keep)),
+                t.pictures.c.chosen_at <= created,  # not chosen again for another run since
             )
-            used += list(gone.scalars())
-            connection.execute(delete(t.runs).where(t.runs.c.id == run_id))
-            self.free(connection, used)
+            .returning(t.pictures.c.thumbnail)
+        )
+        used += list(gone.scalars())
+        connection.execute(delete(t.runs).where(t.runs.c.id == run_id))
+        self.free(connection, used)
 
     def _files_of(self, connection: Connection, run_id: int) -> list[str | None]:
         columns = (
@@ -328,6 +330,7 @@ class Store:
                 delete(t.pictures)
                 .where(
                     t.pictures.c.sha256.not_in(select(t.inputs.c.sha256)),
+                    t.pictures.c.sha256.not_in(select(t.sweep_inputs.c.sha256)),
                     t.pictures.c.chosen_at < now() - KEEP_UNUSED_DAYS * 86400.0,
                 )
                 .returning(t.pictures.c.sha256, t.pictures.c.thumbnail)

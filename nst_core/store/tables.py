@@ -75,6 +75,29 @@ pictures = Table(
     Column("chosen_at", Double, nullable=False),
 )
 
+# Many runs from one plan; what came of them stands in theirs.
+sweeps = Table(
+    "sweeps",
+    metadata,
+    Column("id", RunNumber, primary_key=True, autoincrement=True),
+    Column("plan", Text, nullable=False),  # JSON
+    Column("at_once", Integer, nullable=False),  # trials that a sampler has under way
+    Column("created_at", Double, nullable=False),
+    Column("cancelled_at", Double),  # when a cancel was asked for; going on takes it back
+    sqlite_autoincrement=True,
+)
+
+# Pictures and masks of a sweep; "content value" and "style value" are what an axis lists.
+sweep_inputs = Table(
+    "sweep_inputs",
+    metadata,
+    Column("sweep_id", ForeignKey("sweeps.id", ondelete="CASCADE"), primary_key=True),
+    Column("role", String(16), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("sha256", ForeignKey("files.sha256"), nullable=False, index=True),
+    Column("name", Words, nullable=False),  # of a value as the axis has it
+)
+
 runs = Table(
     "runs",
     metadata,
@@ -109,6 +132,9 @@ runs = Table(
     Column("lease_until", Double),
     Column("deaths", Integer, nullable=False, server_default="0"),  # of workers that had it
     Column("cancel_at", Double),  # when a cancel was asked for
+    # Which cell of which sweep it is; a sweep takes its runs along when it is deleted
+    Column("sweep_id", RunNumber, index=True),
+    Column("cell", Text),  # JSON
     CheckConstraint(f"state IN ({', '.join(map(repr, STATES))})", name="state"),
     sqlite_autoincrement=True,  # the number of a deleted run is never given again
 )

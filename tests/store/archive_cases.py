@@ -124,7 +124,7 @@ CASES: dict[str, tuple[Change, str]] = {
     "another's": (told("format", "zarr"), "is not NST Lab's"),
     "version 0": (told("version", 0), "is not NST Lab's"),
     "version true": (told("version", True), "is not NST Lab's"),
-    "newer": (told("version", 2), "format version 2, .* reads up to 1; update NST Lab"),
+    "newer": (told("version", 3), "format version 3, .* reads up to 2; update NST Lab"),
     "much newer": (told("version", 10**30), "is not NST Lab's"),
     "no runs": (told("runs", []), "runs: .* at least 1 item"),
     "runs are none": (told("runs", {"0": 1}), "runs: "),

@@ -154,7 +154,7 @@ def assert_same(store: Store, run_id: int, other: Store, other_id: int, name: st
 
 def contents(store: Store) -> tuple[Any, ...]:
     """Return what a store holds: its rows and the names of its files."""
-    tables = (t.files, t.pictures, t.runs, t.inputs, t.snapshots, t.losses, t.log)
+    tables = t.metadata.tables.values()
     with store.database.read() as connection:
         counts = [connection.scalar(select(func.count()).select_from(table)) for table in tables]
     root = Path(store.files.root)

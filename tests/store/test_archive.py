@@ -114,9 +114,9 @@ def stop_at_4(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> int:
 def die_at_7(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> int:
     """Leave losses and a snapshot of steps beyond the checkpoint of step 4."""
     found = claimed(lab, steps=9, outputs=3)
-    after = run._Execution._after
+    after = run.Execution.after
 
-    def slip(self: run._Execution, step: Step) -> bool:
+    def slip(self: run.Execution, step: Step) -> bool:
         if step.index == 4:
             self.checkpoints.next = 0.0
         if step.index == 7:
@@ -125,7 +125,7 @@ def die_at_7(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> int:
 
     with monkeypatch.context() as patch, one_thread():
         patch.setattr(writer, "WRITE_EVERY", 0.0)
-        patch.setattr(run._Execution, "_after", slip)
+        patch.setattr(run.Execution, "after", slip)
         with pytest.raises(KilledError):
             execute(lab.store, found, ME, device="cpu")
     lab.queue.interrupt(ME.name, "The server ended")

@@ -70,7 +70,7 @@ def test_people_find_their_way_in_it(known: Store, tmp_path: Path) -> None:
     table = pd.read_csv(io.BytesIO(files["run-1/losses.csv"]))
     assert list(table.columns) == ["step", *TERMS]
     manifest = json.loads(files.pop("manifest.json"))
-    assert (manifest["format"], manifest["version"]) == ("nst-lab-runs", 1)
+    assert (manifest["format"], manifest["version"]) == ("nst-lab-runs", 2)
     assert manifest["nst_lab"] == __version__
     assert {entry["path"]: (entry["bytes"], entry["sha256"]) for entry in manifest["files"]} == {
         path: (len(data), hashlib.sha256(data).hexdigest()) for path, data in files.items()
