@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from nst_core.cli import setting_default, setting_range  # noqa: E402
+from nst_core.cli_settings import setting_default, setting_range  # noqa: E402
 from nst_core.config import StyleTransferConfig  # noqa: E402
 
 INTRODUCTION = """# Settings

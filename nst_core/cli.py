@@ -12,12 +12,11 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn, get_args
-
-from pydantic.fields import FieldInfo
+from typing import Any, NoReturn
 
 from nst_core import __version__
-from nst_core.config import StyleTransferConfig, load_config
+from nst_core.cli_settings import add_settings, read_settings
+from nst_core.cli_sweep_options import add_sweep_options
 from nst_core.errors import ConfigError, NSTError
 
 DESCRIPTION = "NST Lab: neural style transfer experiments."
@@ -56,6 +55,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"NST Lab {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
     _add_stylize(commands)
+    _add_sweep(commands)
     _add_recolor(commands)
     _add_weights(commands)
     _add_worker(commands)
@@ -101,85 +101,39 @@ def _add_stylize(commands: Any) -> None:
     parser.add_argument(
         "--json", action="store_true", help="print one JSON object a line, for programs"
     )
-    settings = parser.add_argument_group("settings")
-    for name, field in StyleTransferConfig.model_fields.items():
-        _add_setting(settings, name, field)
+    add_settings(parser)
     parser.set_defaults(run=_stylize)
 
 
-def _add_setting(group: Any, name: str, field: FieldInfo) -> None:
-    flag = "--" + name.replace("_", "-")
-    shared = {"dest": f"set_{name}", "default": argparse.SUPPRESS, "help": setting_help(field)}
-    if field.annotation is bool:
-        group.add_argument(flag, action=argparse.BooleanOptionalAction, **shared)
-    else:
-        group.add_argument(flag, metavar=_metavar(field), **shared)
-
-
-def setting_help(field: FieldInfo) -> str:
-    """Return a setting's help text with its range, unit and default, for ``%``-formatting."""
-    limits = "" if _choices(field) else setting_range(field)  # choices stand beside the flag
-    details = [part for part in (limits, f"default {setting_default(field)}") if part]
-    return f"{field.description} ({'; '.join(details)})".replace("%", "%%")
-
-
-def setting_range(field: FieldInfo) -> str:
-    """Return a setting's range or choices: ``"from 1 to 10"``, ``"adam or lbfgs"``, or nothing."""
-    choices = _choices(field)
-    if choices:
-        return " or ".join(choices)
-    words = {"ge": "from {}", "gt": "above {}", "le": "to {}", "lt": "below {}"}
-    found = []
-    for limit in field.metadata:
-        for bound, text in words.items():
-            value = getattr(limit, bound, None)
-            if value is not None and value < 2**31:
-                found.append(text.format(f"{value:g}"))
-    return " ".join(found)
-
-
-def setting_default(field: FieldInfo) -> str:
-    """Return a setting's default with its unit, as it is written on the command line."""
-    value = field.default
-    unit = (field.json_schema_extra or {}).get("unit", "")  # type: ignore[union-attr]
-    if isinstance(value, dict):
-        value = ",".join(f"{layer}={weight:g}" for layer, weight in value.items())
-    elif isinstance(value, bool):
-        value = "on" if value else "off"
-    elif isinstance(value, float):
-        value = f"{value:g}".replace("e+0", "e")
-    elif value == ():
-        value = "empty"
-    return f"{value} {unit}".strip()
-
-
-def _choices(field: FieldInfo) -> list[str]:
-    choices = get_args(field.annotation)
-    return list(choices) if all(isinstance(choice, str) for choice in choices) else []
-
-
-def _metavar(field: FieldInfo) -> str:
-    choices = _choices(field)
-    if choices:
-        return "{" + ",".join(choices) + "}"
-    if isinstance(field.default, dict):
-        return "LAYER=WEIGHT,..."
-    if field.default == ():
-        return "W,W,..."
-    return "TEXT" if field.annotation is str else "N"
-
-
 def _stylize(options: argparse.Namespace) -> int:
-    given = {
-        name.removeprefix("set_"): value
-        for name, value in vars(options).items()
-        if name.startswith("set_")
-    }
-    base = load_config(options.config) if options.config else StyleTransferConfig()
-    config = base.changed(**given)
+    config = read_settings(options)
     from nst_core.cli_stylize import run_stylize
 
     return run_stylize(options, config)
+
+
+# sweep
+
+
+def _add_sweep(commands: Any) -> None:
+    parser = commands.add_parser(
+        "sweep",
+        usage="python -m nst_core sweep [CONTENT] [STYLE ...] --axis AXIS [--axis AXIS ...] ...",
+        help="run many variations of one run, as a contact sheet",
+        description="Run every combination of the values of each AXIS, or let a sampler choose. "
+        "The runs go into the store of NST_HOME, and the page Sweep shows them too.",
+        allow_abbrev=False,
+    )
+    add_sweep_options(parser)
+    add_settings(parser)
+    parser.set_defaults(run=_sweep)
+
+
+def _sweep(options: argparse.Namespace) -> int:
+    config = read_settings(options)
+    from nst_core.cli_sweep import run_sweep
+
+    return run_sweep(options, config)
 
 
 # recolor
@@ -212,7 +166,7 @@ def _recolor(options: argparse.Namespace) -> int:
 
     from nst_core.cli_files import check_output, keep_former, result_provenance
     from nst_core.export import recolor_picture
-    from nst_core.image import load_image, load_mask, save_image
+    from nst_core.image import encode_png, load_image, load_mask, save_image
 
     output = check_output(options.output)
     strength = _number("--strength", options.strength)
@@ -220,7 +174,7 @@ def _recolor(options: argparse.Namespace) -> int:
     mask = load_mask(options.mask, size=result.size) if options.mask else None
     result = replace(result, provenance=result_provenance(options.result))
     picture = recolor_picture(result, content, options.method, strength=strength, mask=mask)
-    former = keep_former(output, picture)
+    former = keep_former(output, encode_png(picture))
     save_image(picture, output)
     print(f"saved {output}" + (f" (the former one is now {former})" if former else ""))
     return 0

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from rich.console import Console
@@ -19,31 +22,37 @@ from rich.progress import (
 )
 
 from nst_core import download
-from nst_core.errors import ImageError
-from nst_core.image import Picture, encode_png, read_provenance
+from nst_core.errors import ConfigError, ImageError
+from nst_core.image import read_provenance
 
 
-def check_output(name: str) -> Path:
+def check_output(name: str, kind: str = "PNG") -> Path:
     """Return the path of a result that can be written, before anything long begins.
 
+    Args:
+        kind: the ending that it must have.
+
     Raises:
-        ImageError: it is not a PNG's name, is a folder, or its folder is missing or closed.
+        ConfigError: it has another, is a folder, or its folder is missing or closed.
     """
     path = Path(name)
-    if path.suffix.lower() != ".png":
-        raise ImageError(f"{name}: results are written as PNG; name it {path.stem or 'out'}.png")
+    if path.suffix.lower() != f".{kind.lower()}":
+        what = "results" if kind == "PNG" else "tables"
+        raise ConfigError(
+            f"{name}: {what} are written as {kind}; name it {path.stem or 'out'}.{kind.lower()}"
+        )
     if path.is_dir():
-        raise ImageError(f"{name}: is a folder; name a file in it")
+        raise ConfigError(f"{name}: is a folder; name a file in it")
     if not path.parent.is_dir():
-        raise ImageError(f"{name}: there is no folder {path.parent}; make it first")
+        raise ConfigError(f"{name}: there is no folder {path.parent}; make it first")
     if not os.access(path.parent, os.W_OK):
-        raise ImageError(f"{name}: the folder {path.parent} cannot be written; choose another")
+        raise ConfigError(f"{name}: the folder {path.parent} cannot be written; choose another")
     return path
 
 
-def keep_former(path: Path, picture: Picture) -> Path | None:
+def keep_former(path: Path, data: bytes) -> Path | None:
     """Move a different file of the same name aside, as ``NAME.~1~``; return where it went."""
-    if not path.exists() or path.read_bytes() == encode_png(picture):
+    if not path.exists() or path.read_bytes() == data:
         return None
     number = 1
     while (former := path.with_name(f"{path.name}.~{number}~")).exists():
@@ -51,11 +60,28 @@ def keep_former(path: Path, picture: Picture) -> Path | None:
     try:
         path.rename(former)
     except OSError as error:
-        raise ImageError(
+        raise ConfigError(
             f"{path}: is there already and cannot be moved aside ({error.strerror}); choose "
             "another name"
         ) from None
     return former
+
+
+@contextmanager
+def interrupts() -> Iterator[list[int]]:
+    """Collect the first Ctrl-C, so that a step is ended and its picture kept; obey a second."""
+    caught: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if caught:
+            raise KeyboardInterrupt
+        caught.append(number)
+
+    former = signal.signal(signal.SIGINT, note)
+    try:
+        yield caught
+    finally:
+        signal.signal(signal.SIGINT, former)
 
 
 def result_provenance(path: str) -> dict[str, Any]:

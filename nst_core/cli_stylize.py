@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
-from types import FrameType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
 from nst_core.checkpoint import Checkpoint
-from nst_core.cli_files import check_output, keep_former, show_download
+from nst_core.cli_files import check_output, interrupts, keep_former, show_download
 from nst_core.config import StyleTransferConfig
 from nst_core.device import describe_device, resolve_device
 from nst_core.errors import ConfigError
-from nst_core.image import Picture, load_image, load_mask, save_image
+from nst_core.image import Picture, encode_png, load_image, load_mask, save_image
 from nst_core.inputs import Inputs
 from nst_core.loop import encoder_for
 from nst_core.step import Step
@@ -59,7 +56,7 @@ def run_stylize(options: argparse.Namespace, config: StyleTransferConfig) -> int
     )
     report = _Report(options, config, output)
     report.start(encoder)
-    with closing(steps), _interrupts() as interrupted, report.bar:
+    with closing(steps), interrupts() as interrupted, report.bar:
         for step in steps:
             report.step(step)
             if step.output is not None:
@@ -83,23 +80,6 @@ def _style_masks(names: list[str], styles: list[Picture]) -> list[Tensor | None]
         None if name == "-" else load_mask(name, size=style.size)
         for name, style in zip(names, styles, strict=True)
     ]
-
-
-@contextmanager
-def _interrupts() -> Iterator[list[int]]:
-    """Collect the first Ctrl-C, so that a step is ended and its picture kept; obey a second."""
-    caught: list[int] = []
-
-    def note(number: int, frame: FrameType | None) -> None:
-        if caught:
-            raise KeyboardInterrupt
-        caught.append(number)
-
-    former = signal.signal(signal.SIGINT, note)
-    try:
-        yield caught
-    finally:
-        signal.signal(signal.SIGINT, former)
 
 
 class _Report:
@@ -189,7 +169,7 @@ class _Report:
 
     def _save(self, step: Step, path: Path, what: str) -> None:
         picture = step.image()
-        former = keep_former(path, picture)
+        former = keep_former(path, encode_png(picture))
         save_image(picture, path)
         self._say(
             {

@@ -44,7 +44,7 @@ def run(arguments: list[str], folder: Path) -> str:
 def test_the_two_commands_of_the_readme_stand_there() -> None:
     assert "pip install -r requirements.txt && streamlit run Home.py" in README
     assert "pip install -r requirements-dev.txt && pytest" in README
-    assert len(COMMANDS) == 5
+    assert len(COMMANDS) == 6
     assert len(PYTHON) == 1
 
 
@@ -58,7 +58,9 @@ def test_every_command_of_the_readme_works(newcomer: Path) -> None:
         "out.png",
         "out_1.png",
         "recoloured.png",
+        "sheet.png",
     }
+    assert len((newcomer / "losses.csv").read_text().splitlines()) == 1 + 3 * 2
 
 
 def test_the_snippet_of_the_readme_works(newcomer: Path) -> None:
