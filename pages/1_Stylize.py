@@ -33,6 +33,8 @@ from pages._ui.settings_state import VALUES
 from pages._ui.setup import setup_page
 from pages._ui.weights import in_short, weights_caption
 
+SWEEP = "pages/2_Sweep.py"
+
 
 def inputs(store: Store) -> None:
     """Draw pictures, settings and the Run button."""
@@ -146,6 +148,11 @@ def _header(store: Store, run: Run, *, has_picture: bool) -> None:
     if run.message and run.state in ("failed", "interrupted", "cancelled"):
         show = st.error if run.state == "failed" else st.info
         show(sentence(run.message))
+    if run.cell is not None:
+        with st.container(horizontal=True, vertical_alignment="center", key="of_sweep"):
+            words = f"Run {run.id} is a cell of sweep {run.sweep_id}: {run.cell.title}"
+            st.caption(plain(words), width="content")
+            st.page_link(SWEEP, label="Open it", query_params={"sweep": str(run.sweep_id)})
     if run.weights:
         st.caption(plain(f"{run.device} · weights: {in_short(run.weights)}"))
 

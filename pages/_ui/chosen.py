@@ -10,7 +10,6 @@ import streamlit as st
 from nst_core import (
     MOST_STYLES,
     ImageError,
-    NSTError,
     Run,
     RunInput,
     Snapshot,
@@ -78,7 +77,7 @@ def put_pictures(store: Store, run: Run, *, content: StoredPicture | None = None
     weights = run.config.style_weights or [1.0] * len(run.styles)
     styles = [
         Style(
-            _stored(store, item),
+            store.recall(item),
             weight,
             _mask(store, masks.get(("style mask", k))),
             now.added + k + 1,
@@ -87,7 +86,7 @@ def put_pictures(store: Store, run: Run, *, content: StoredPicture | None = None
     ]
     now.added += len(styles)
     now.content_mask = None if content else _mask(store, masks.get(("content mask", 0)))
-    now.content = content or _stored(store, run.content)
+    now.content = content or store.recall(run.content)
     now.styles = styles
     now.blend = tuple(run.config.style_weights)
     now.error = None
@@ -103,15 +102,8 @@ def add_result(store: Store, run: Run, snapshot: Snapshot) -> StoredPicture:
     return store.add_picture(store.read(snapshot.sha256), name)
 
 
-def _stored(store: Store, item: RunInput) -> StoredPicture:
-    try:
-        return store.picture(item.sha256)
-    except NSTError:  # the library forgot it, and the run has it still
-        return store.add_picture(store.read(item.sha256), item.name)
-
-
 def _mask(store: Store, item: RunInput | None) -> StoredPicture | None:
-    return None if item is None else _stored(store, item)
+    return None if item is None else store.recall(item)
 
 
 def begin_fork(
