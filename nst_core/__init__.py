@@ -136,6 +136,7 @@ if TYPE_CHECKING:
         standings,
         summary_text,
         telling_number,
+        weighing_note,
     )
     from nst_core.sweep_parallel import parallel_coordinates
     from nst_core.sweep_plan import GOALS, SAMPLERS, Goal, SweepPlan, extend_plan, parse_goal
@@ -329,6 +330,7 @@ _HOMES = {
     "telling_number": "sweep_layout",
     "thin_losses": "charts",
     "total_variation_loss": "losses",
+    "weighing_note": "sweep_layout",
     "weights_in_use": "weights",
 }
 
@@ -502,6 +504,7 @@ __all__ = [
     "telling_number",
     "thin_losses",
     "total_variation_loss",
+    "weighing_note",
     "weights_in_use",
 ]
 

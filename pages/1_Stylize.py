@@ -5,14 +5,12 @@ from __future__ import annotations
 import streamlit as st
 
 from nst_core import (
-    LAYERS,
     ConfigError,
     NSTError,
     Run,
     Store,
     local_executor,
     submit_run,
-    weights_in_use,
 )
 from pages._ui.chosen import Chosen, chosen, put_pictures, undo_fork
 from pages._ui.errors import plain, sentence, show_error
@@ -29,9 +27,9 @@ from pages._ui.runs import (
     show_state,
 )
 from pages._ui.settings import put_settings, settings_panel
-from pages._ui.settings_state import VALUES
 from pages._ui.setup import setup_page
-from pages._ui.weights import in_short, weights_caption
+from pages._ui.sweep_axes_state import planned_pictures
+from pages._ui.weights import chosen_layers, chosen_weights, in_short, weights_caption
 
 SWEEP = "pages/2_Sweep.py"
 
@@ -43,7 +41,7 @@ def inputs(store: Store) -> None:
     config = None
     with st.container(border=True, key="settings"):
         try:
-            config = settings_panel(_layers())
+            config = settings_panel(chosen_layers())
         except NSTError as error:
             show_error(error)
     missing = _missing(now)
@@ -81,19 +79,7 @@ def inputs(store: Store) -> None:
         with st.container(horizontal=True, vertical_alignment="center", key="forked"):
             st.caption(f"Forked from run {now.parent_id}", width="content")
             st.button("Undo the fork", key="undo_fork", type="tertiary", on_click=_undo_fork)
-    weights_caption(_weights())
-
-
-def _layers() -> tuple[str, ...]:
-    try:
-        return weights_in_use(_weights()).layers
-    except NSTError:  # said under the settings, and again on Run
-        return tuple(LAYERS)
-
-
-def _weights() -> str:
-    """Return the weights that the settings name; before they are drawn first, the default."""
-    return str(st.session_state.get(VALUES, {}).get("weights", "auto"))
+    weights_caption(chosen_weights())
 
 
 def _missing(now: Chosen) -> str:
@@ -141,7 +127,7 @@ def _header(store: Store, run: Run, *, has_picture: bool) -> None:
             resume_button(store, run)
         _fork_buttons(store, run, has_picture=has_picture)
         if not run.is_active and st.button("Delete", key="delete", icon=":material/delete:"):
-            confirm_delete(store, [run], chosen().digests, after=st.query_params.clear)
+            confirm_delete(store, [run], planned_pictures(), after=st.query_params.clear)
         if st.button("All runs", key="all_runs", icon=":material/arrow_back:", type="tertiary"):
             st.query_params.clear()
             st.rerun()

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from nst_core import History, NSTError, Store, export_runs, import_runs
-from pages._ui.chosen import chosen
 from pages._ui.errors import show_error
 from pages._ui.forks import fork
 from pages._ui.history_table import untick
 from pages._ui.runs import STYLIZE, confirm_delete, open_run
 from pages._ui.setup import ROOT
+from pages._ui.sweep_axes_state import planned_pictures
 
 COMPARE = "pages/3_Compare.py"
 MOST_COMPARED = 8
@@ -45,7 +45,7 @@ def action_row(store: Store, ticked: Mapping[int, str], shown: Sequence[int]) ->
             _fork(store, ids[0])
         if _button("Delete", "delete", "delete_runs", bool(ids), "Tick runs"):
             runs = [entry.run for entry in History(store).entries(ids)]
-            confirm_delete(store, runs, chosen().digests, after=lambda: None)
+            confirm_delete(store, runs, planned_pictures(), after=lambda: None)
         _export_button(store, ids, [k for k in ids if ticked[k] in ACTIVE])
         import_runs_button(store)
     say_import()

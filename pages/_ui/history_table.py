@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import io
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
 import streamlit as st
-from PIL import Image
 
-from nst_core import Entry, History, NSTError, Store
+from nst_core import Entry, History, Store
 from pages._ui.history_view import zone
+from pages._ui.thumbnails import thumbnail_url
 
 TICKED = "runs_ticked"
 SALT = "runs_salt"
@@ -121,7 +119,7 @@ def _frame(store: Store, entries: Sequence[Entry]) -> pd.DataFrame:
 def _row(store: Store, entry: Entry) -> dict[str, Any]:
     run, metrics = entry.run, entry.metrics
     return {
-        "picture": thumbnail(store, entry.picture),
+        "picture": thumbnail_url(store, entry.picture, THUMBNAIL),
         "run": run.id,
         "state": "stopping" if run.cancelling else run.state,
         "content": run.content.name,
@@ -139,23 +137,3 @@ def _row(store: Store, entry: Entry) -> dict[str, Any]:
         "ssim": metrics and metrics.ssim,
         "seconds": run.seconds or None,
     }
-
-
-def thumbnail(store: Store, digest: str | None) -> str | None:
-    """Return a small copy of a stored picture as a data: URL; None where it is gone."""
-    if digest is None:
-        return None
-    try:
-        return _thumbnail(store.place, digest, _store=store)
-    except (NSTError, OSError, ValueError, Image.DecompressionBombError):
-        return None
-
-
-@st.cache_data(max_entries=5000, show_spinner=False)
-def _thumbnail(place: str, digest: str, *, _store: Store) -> str:
-    with Image.open(io.BytesIO(_store.read(digest))) as picture:
-        picture.draft("RGB", (THUMBNAIL, THUMBNAIL))  # a JPEG is decoded at this size or double
-        picture.thumbnail((THUMBNAIL, THUMBNAIL))
-        buffer = io.BytesIO()
-        picture.convert("RGB").save(buffer, format="JPEG", quality=80)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

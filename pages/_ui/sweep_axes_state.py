@@ -14,6 +14,7 @@ import streamlit as st
 
 from nst_core import Axis, AxisSetting, ConfigError, StoredPicture, axis_setting, describe_value
 from nst_core import parse_axis as read_axis
+from pages._ui.chosen import chosen
 
 PICTURES = ("content", "style")
 DRAFT = "sweep_draft"
@@ -191,3 +192,9 @@ def unique_names(names: Sequence[str]) -> list[str]:
             own = f"{name} ({number})"
         found.append(own)
     return found
+
+
+def planned_pictures() -> set[str]:
+    """Return the files of all pictures that this session chose, for its next run or sweep."""
+    axes = [axis for axis in draft().axes if axis.name in PICTURES]
+    return chosen().digests | {picture.sha256 for axis in axes for picture in axis.pictures}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import streamlit as st
 
 from nst_core import (
-    LAYERS,
     ConfigError,
     Goal,
     NSTError,
@@ -14,18 +13,17 @@ from nst_core import (
     SweepPlan,
     default_config,
     describe_value,
-    weights_in_use,
 )
 from pages._ui.chosen import Chosen
 from pages._ui.errors import plain, show_error
 from pages._ui.pictures import picture_panel
 from pages._ui.settings import put_settings, settings_panel
-from pages._ui.settings_state import DRAWN_AT, VALUES, end
+from pages._ui.settings_state import DRAWN_AT, end
 from pages._ui.sweep_axes import Axes, axes_panel
 from pages._ui.sweep_axes_state import draft
 from pages._ui.sweep_build_search import search_panel
 from pages._ui.sweep_build_start import start_panel
-from pages._ui.weights import weights_caption
+from pages._ui.weights import chosen_layers, chosen_weights, weights_caption
 
 SMALL = 256  # px of the long edge: enough to compare looks, a quarter of the default's work
 
@@ -35,13 +33,13 @@ def build_sweep(store: Store) -> None:
 
     Start queues the runs, and draws the page anew with ``?sweep=ID`` in its address.
     """
-    layers = _layers()
+    layers = chosen_layers()
     left, right = st.columns([4, 7], gap="medium")
     with left:
         with st.container(border=True, key="sweep_pictures"):
             now = picture_panel(store)
         base = _base_settings(layers)
-        weights_caption(_weights())
+        weights_caption(chosen_weights())
     st.session_state.pop(DRAWN_AT, None)  # the settings are drawn, and the rest not yet
     with right:
         with st.container(key="sweep_axes"):
@@ -154,15 +152,3 @@ def _missing_pictures(now: Chosen, varied: set[str]) -> str:
     if content:
         return "Choose a content image, or vary it."
     return "Choose a style image, or vary it." if style else ""
-
-
-def _layers() -> tuple[str, ...]:
-    try:
-        return weights_in_use(_weights()).layers
-    except NSTError:  # said under the settings, and again on Start
-        return tuple(LAYERS)
-
-
-def _weights() -> str:
-    """Return the weights that the settings name; before they are drawn first, the default."""
-    return str(st.session_state.get(VALUES, {}).get("weights", "auto"))

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import streamlit as st
-from PIL import Image
 
 from nst_core import (
     NUMBERS,
@@ -24,10 +21,12 @@ from nst_core import (
     sheet_layout,
     standings,
     summary_text,
+    weighing_note,
 )
 from pages._ui.errors import plain
 from pages._ui.runs import STYLIZE
 from pages._ui.sheet import Mark, Size, Tile, lacking, sheet
+from pages._ui.thumbnails import thumbnail_url
 
 EDGES: Mapping[Size, int] = {"S": 184, "M": 300, "L": 512}
 """Long edge of a thumbnail in px: what a tile has on a screen of two pixels a point."""
@@ -157,7 +156,9 @@ def _legend(
     if not plan.axes and stands:
         parts.append(f"all replicates together {summary_text(next(iter(stands.values())).summary)}")
     better = direction_of(plan, number)
-    if plan.axes and better and len(stands) > 1:
+    if note := weighing_note(plan, number):
+        parts.append(f"{note}, so nothing is marked as best")
+    elif plan.axes and better and len(stands) > 1:
         parts.append(f"★ best, the {'lowest' if better == 'minimise' else 'highest'}")
     elif plan.axes and better is None:
         parts.append("neither high nor low is better by itself, so nothing is marked as best")
@@ -185,25 +186,5 @@ def _thumbnails(store: Store, keys: Sequence[str]) -> dict[str, str]:
     found = {}
     for key in lacking(keys)[:MOST_AT_ONCE]:
         digest, _, edge = key.rpartition(".")
-        data = thumbnail(store, digest, int(edge))
-        encoded = base64.b64encode(data).decode("ascii") if data else ""
-        found[key] = f"data:image/jpeg;base64,{encoded}" if data else ""
+        found[key] = thumbnail_url(store, digest, int(edge)) or ""
     return found
-
-
-def thumbnail(store: Store, digest: str, edge: int) -> bytes | None:
-    """Return a stored picture as a JPEG with a long edge of ``edge`` px; None where it is gone."""
-    try:
-        return _thumbnail(store.place, digest, edge, _store=store)
-    except (NSTError, OSError, ValueError, Image.DecompressionBombError):
-        return None
-
-
-@st.cache_data(max_entries=2000, show_spinner=False)
-def _thumbnail(place: str, digest: str, edge: int, *, _store: Store) -> bytes:
-    with Image.open(io.BytesIO(_store.read(digest))) as picture:
-        picture.draft("RGB", (edge, edge))  # a JPEG is decoded at this size or double
-        picture.thumbnail((edge, edge))
-        buffer = io.BytesIO()
-        picture.convert("RGB").save(buffer, format="JPEG", quality=80)
-    return buffer.getvalue()

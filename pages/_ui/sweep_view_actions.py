@@ -24,10 +24,10 @@ from nst_core import (
     past_runs,
     resume_sweep,
 )
-from pages._ui.chosen import chosen, put_pictures
+from pages._ui.chosen import put_pictures
 from pages._ui.errors import plain, sentence, show_error
 from pages._ui.settings import put_settings
-from pages._ui.sweep_axes_state import draft, draft_of
+from pages._ui.sweep_axes_state import draft, draft_of, planned_pictures
 from pages._ui.sweep_build_start import devices_for
 from pages._ui.sweep_view_words import is_going, resumable
 from pages._ui.words import about
@@ -224,7 +224,7 @@ def _confirm_delete(store: Store, results: SweepResults) -> None:
     with st.container(horizontal=True):
         if st.button("Delete", type="primary", key="delete_sweep_yes"):
             try:
-                delete_sweep(store, results.sweep.id, keep=chosen().digests)
+                delete_sweep(store, results.sweep.id, keep=planned_pictures())
             except NSTError as error:
                 show_error(error)
                 return

@@ -7,8 +7,8 @@ import streamlit as st
 from nst_core import ConfigError, History, RunFilter, Store, Sweep, Sweeps, count_runs
 from pages._ui.errors import plain, show_error
 from pages._ui.live import tick
-from pages._ui.sweep_sheet import thumbnail
 from pages._ui.sweep_view_words import pictures_words, varied_words
+from pages._ui.thumbnails import thumbnail
 from pages._ui.words import ago
 
 MOST_SWEEPS = 10

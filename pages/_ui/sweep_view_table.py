@@ -18,9 +18,10 @@ from nst_core import (
     axis_setting,
     describe_value,
 )
-from pages._ui.history_table import thumbnail
+from pages._ui.history_table import THUMBNAIL
 from pages._ui.sweep_sheet import open_cell
 from pages._ui.sweep_view_export import open_compare
+from pages._ui.thumbnails import thumbnail_url
 
 ROW_HEIGHT = 56
 HEAD_HEIGHT = 36
@@ -92,7 +93,7 @@ def result_frame(store: Store, results: SweepResults) -> pd.DataFrame:
 def _row(store: Store, run: SweepRun, names: Sequence[str]) -> dict[str, Any]:
     made = run.entry.run
     return {
-        "picture": thumbnail(store, made.preview),
+        "picture": thumbnail_url(store, made.preview, THUMBNAIL),
         "run": made.id,
         "state": "stopping" if made.cancelling else made.state,
         **{_column(name): _value(run, name) for name in names},

@@ -4,10 +4,24 @@ from __future__ import annotations
 
 import streamlit as st
 
-from nst_core import NSTError, imagenet_fetch, weights_in_use
+from nst_core import LAYERS, NSTError, imagenet_fetch, weights_in_use
 from pages._ui.errors import plain, show_error
+from pages._ui.settings_state import VALUES
 
 MEGABYTE = 1e6
+
+
+def chosen_weights() -> str:
+    """Return the weights that the settings name; before they are drawn first, the default."""
+    return str(st.session_state.get(VALUES, {}).get("weights", "auto"))
+
+
+def chosen_layers() -> tuple[str, ...]:
+    """Return the layers of those weights, or all where they cannot be used, which is said."""
+    try:
+        return weights_in_use(chosen_weights()).layers
+    except NSTError:  # under the settings, and again when a run is begun
+        return tuple(LAYERS)
 
 
 def in_short(origin: str) -> str:

@@ -16,12 +16,13 @@ from nst_core import (
     StyleTransferConfig,
     SweepPlan,
     Sweeps,
+    cancel_sweep,
     load_image,
     load_results,
     parse_axis,
     submit_sweep,
 )
-from tests.lab import SMALL, Lab
+from tests.lab import SMALL, Lab, picture_bytes
 from tests.pages.bench import (
     EVIL,
     bar,
@@ -119,6 +120,18 @@ def test_numbers_stand_under_pictures_and_the_best_is_marked(lab: Lab) -> None:
     best = numbers.index(min(numbers))
     assert [tile["mark"] for tile in tiles(app)] == ["best" if k == best else "" for k in range(4)]
     assert "★ best, the lowest" in said(app, "caption")
+
+
+def test_a_loss_that_an_axis_weighs_has_no_best(lab: Lab) -> None:
+    sweep_id = submit(lab, *TWO)
+    lab.in_process()
+    app = open_sweep(sweep_id)
+    assert app.selectbox(key=f"sweep_number_{sweep_id}").value == "style_distance"
+    app.selectbox(key=f"sweep_number_{sweep_id}").select("total")
+    rerun(app)
+    assert {tile["mark"] for tile in tiles(app)} == {""}
+    assert "weighted by beta itself" in said(app, "caption")
+    assert "so nothing is marked as best" in said(app, "caption")
 
 
 def test_another_axis_may_be_on_top(lab: Lab) -> None:
@@ -323,6 +336,18 @@ def test_another_sweep_begins_with_its_pictures_settings_and_axes(lab: Lab) -> N
     assert app.session_state["chosen"].content.name == "photo.png"
     assert "size 48 px" in said(app, "caption")
     assert [axis.name for axis in app.session_state["sweep_draft"].axes] == ["beta", "steps"]
+
+
+def test_pictures_that_the_next_sweep_varies_outlive_a_sweep_that_is_deleted(lab: Lab) -> None:
+    other = lab.store.add_picture(picture_bytes(3), "third.png")
+    pictures = {"style": {"style.png": lab.style, "third.png": other}}
+    sweep_id = submit(lab, "style=style.png,third.png", pictures=pictures)
+    cancel_sweep(lab.store, sweep_id)
+    app = click(open_sweep(sweep_id), "new_from_sweep")
+    app.query_params["sweep"] = str(sweep_id)
+    click(click(rerun(app), "delete_sweep"), "delete_sweep", "delete_sweep_yes")
+    assert lab.store.count() == 0
+    assert lab.store.picture(other.sha256).name == "third.png"
 
 
 @pytest.mark.parametrize(
