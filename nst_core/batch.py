@@ -17,7 +17,8 @@ from nst_core.run import Execution, ends_in_words, execute, load_inputs
 from nst_core.sharing import batch_size, can_share
 from nst_core.step import Step
 from nst_core.store import History, Run, RunFilter, Store
-from nst_core.store.queue import WorkerId
+from nst_core.store.queue import ClaimLostError, WorkerId
+from nst_core.store.records import wanted_device
 from nst_core.store.writer import RunWriter
 from nst_core.together import stylize_together
 
@@ -84,7 +85,7 @@ def _goes_with(other: Run, run: Run, accepts: Sequence[str]) -> bool:
     return (
         not other.deaths
         and other.inputs == run.inputs
-        and other.config.device in accepts
+        and wanted_device(other.config.device) in accepts
         and can_share(other.config, run.config)
     )
 
@@ -101,21 +102,39 @@ def execute_together(
     """Compute claimed runs, one or several that go together, and write all that comes of each.
 
     Each ends by itself: one that fails, is cancelled, or was taken away leaves the others. Where
-    they cannot even begin together, each is computed alone and says in its own words why.
+    they cannot go together after all, those that are left are computed alone, one after the other,
+    each from its checkpoint; and what is wrong with one is said of that one.
 
     Args:
         worker, device, encoders, stopping: see :func:`~nst_core.run.execute`.
     """
+    left = list(runs)
     if len(runs) > 1:
         try:
             batch = _Batch(store, runs, worker, device, encoders, stopping)
-        except NSTError as error:
+            left = batch.go()
+        except Exception as error:  # of all: alone, each says by itself what is wrong
             logger.warning("%d runs are computed one by one: %s", len(runs), error)
-        else:
-            batch.go()
+            encoders.clear()
+    for run in left:
+        if len(runs) > 1 and _is_over(store, run, worker):
+            continue
+        if stopping.is_set():
             return
-    for run in runs:
-        execute(store, run, worker, device=device, encoders=encoders, stopping=stopping)
+        current = run if len(runs) == 1 else store.run(run.id)
+        execute(store, current, worker, device=device, encoders=encoders, stopping=stopping)
+
+
+def _is_over(store: Store, run: Run, worker: WorkerId) -> bool:
+    """Whether a run whose turn comes now is another's, or was cancelled and so is ended."""
+    writer = RunWriter(store, run, worker)
+    try:
+        writer.write()
+        if writer.cancelling:
+            writer.end("cancelled", f"Cancelled at step {store.run(run.id).checkpoint_step}.")
+        return writer.cancelling
+    except (ClaimLostError, NSTError):
+        return True
 
 
 class _Batch:
@@ -131,7 +150,14 @@ class _Batch:
         self.encoders = encoders
         inputs = load_inputs(store, runs[0])
         self.open = {
-            k: Execution(run, inputs, RunWriter(store, run, worker), device, encoders, stopping)
+            k: Execution(
+                run,
+                inputs,
+                RunWriter(store, run, worker, together=len(runs)),
+                device,
+                encoders,
+                stopping,
+            )
             for k, run in enumerate(runs)
         }
         configs = [execution.config for execution in self.open.values()]
@@ -150,8 +176,8 @@ class _Batch:
             most=batch_limit(),
         )
 
-    def go(self) -> None:
-        """Compute until each run has ended."""
+    def go(self) -> list[Run]:
+        """Compute until each run has ended; return those that have to go alone."""
         others = len(self.open) - 1
         for k, execution in list(self.open.items()):
             with self._ending(k):
@@ -166,11 +192,9 @@ class _Batch:
                 for k, outcome in self.together:
                     self._take(k, outcome)
                     self._look_at_waiting()
-            except Exception as error:  # of the batch and not of a run: it ends them all
-                for k in list(self.open):
-                    with self._ending(k):
-                        raise error
-                    self._drop(k)
+            except Exception:  # of the batch and not of a run
+                logger.exception("%d runs go on one by one", len(self.open))
+        return [execution.run for execution in self.open.values()]
 
     def _ending(self, k: int) -> AbstractContextManager[None]:
         execution = self.open[k]
@@ -207,6 +231,8 @@ class _Batch:
                 return False
             try:
                 execution.leave(self.last.get(k))
-            except StalePictureError:  # it is in this very step, and leaves after it
-                return False
+            except StalePictureError:
+                if k in self.together.batch:  # it leaves with its next record
+                    return False
+                execution.leave(None)
         return True

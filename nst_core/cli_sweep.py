@@ -16,7 +16,7 @@ from nst_core.device import resolve_device
 from nst_core.engine import LocalExecutor
 from nst_core.errors import RunError
 from nst_core.store import Store, open_store
-from nst_core.store.records import State
+from nst_core.store.records import State, wanted_device
 from nst_core.submit import resume_run
 from nst_core.sweep import estimate_seconds
 from nst_core.sweep_plan import SweepPlan
@@ -73,11 +73,10 @@ def run_sweep(options: argparse.Namespace, base: StyleTransferConfig) -> int:
 
 def _takers(wanted: str, devices: Sequence[str]) -> list[str]:
     """Return those of this machine's ``devices`` that compute what wants ``wanted``."""
-    wanted = "cuda:0" if wanted == "cuda" else wanted
     return [
         device
         for device in devices
-        if wanted in accepted(device, is_best=takes_auto(device, devices))
+        if wanted_device(wanted) in accepted(device, is_best=takes_auto(device, devices))
     ]
 
 
@@ -126,8 +125,12 @@ def _goes_on(store: Store, results: SweepResults) -> bool:
 
 def _stop(executor: LocalExecutor, store: Store, sweep_id: int) -> None:
     """End the workers; a run of others that one of them took waits again."""
-    taken = [status.run_id for status in executor.status() if status.run_id is not None]
-    executor.stop()
+    taken: list[int] = []
+    try:
+        for status in executor.status():
+            taken += [run_id for run_id in (status.run_id, *status.beside) if run_id is not None]
+    finally:
+        executor.stop()
     for run_id in taken:
         with suppress(RunError):  # deleted meanwhile, or taken by another server
             if store.run(run_id).sweep_id != sweep_id:

@@ -22,7 +22,7 @@ from typing import IO, NamedTuple, Protocol
 
 from nst_core.errors import StoreError
 from nst_core.paths import home
-from nst_core.store import Store, open_store
+from nst_core.store import Store, Sweeps, open_store
 from nst_core.store.queue import Queue
 from nst_core.worker import accepted, advance, takes_auto, worker_id
 
@@ -38,12 +38,17 @@ LOG_BYTES = 1_000_000  # a worker's log begins anew beyond this
 
 
 class DeviceStatus(NamedTuple):
-    """A device and what it does: the run it computes, and why it cannot, if so."""
+    """A device and what it does: the run it computes, and why it cannot, if so.
+
+    Attributes:
+        beside: further runs, which it computes together with ``run_id``.
+    """
 
     device: str
     is_up: bool
     run_id: int | None
     problem: str
+    beside: tuple[int, ...] = ()
 
 
 class Executor(Protocol):
@@ -153,8 +158,9 @@ class LocalExecutor:
         found = []
         for device in self.devices:
             child = children.get(device)
-            run_id = self.queue.running(child.name) if child else None
-            found.append(DeviceStatus(device, child is not None, run_id, problems.get(device, "")))
+            runs = self.queue.running(child.name) if child else []
+            run_id, problem = runs[0] if runs else None, problems.get(device, "")
+            found.append(DeviceStatus(device, child is not None, run_id, problem, tuple(runs[1:])))
         return found
 
     # The supervisor
@@ -246,16 +252,17 @@ class LocalExecutor:
         if self._children.get(device) is not child:  # stop() has it
             return
         reason = _why(child.process.returncode)
-        had_a_run = self.queue.running(child.name) is not None
+        had_a_run = bool(self.queue.running(child.name))
         # Or an error, and the next look tries again
-        sweep_ids = self.queue.worker_died(child.name, reason)
+        self.queue.worker_died(child.name, reason)
         with self._lock:
             if self._children.get(device) is child:
                 del self._children[device]
         _stdin(child).close()
         logger.warning("worker %d on %s died: %s", child.process.pid, device, reason)
-        for sweep_id in sweep_ids:
-            advance(self.store, sweep_id)
+        # It may have died between the end of a run and the choice of the next
+        for sweep in Sweeps(self.store).latest():
+            advance(self.store, sweep.id)
         lived = time.monotonic() - child.started
         if had_a_run or child.took_a_run or lived > PAUSE_SECONDS:
             self._failed_starts.pop(device, None)
@@ -281,7 +288,7 @@ class LocalExecutor:
 
     def _watch(self, device: str, child: _Child) -> None:
         """Note that a worker works, and end one that does not obey; the next look buries it."""
-        if not child.took_a_run and self.queue.running(child.name) is not None:
+        if not child.took_a_run and self.queue.running(child.name):
             child.took_a_run = True
             self._problems.pop(device, None)
         if self.queue.overdue(child.name, CANCEL_WITHIN) is not None:

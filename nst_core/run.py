@@ -133,10 +133,15 @@ def _fail(writer: RunWriter, run: Run, message: str) -> None:
 
 
 class _Rhythm:
-    """When something is due again: every so many seconds, less often where it takes long."""
+    """When something is due again: every so many seconds, less often where it takes long.
 
-    def __init__(self, seconds: float) -> None:
+    Args:
+        together: runs that take their turns at it.
+    """
+
+    def __init__(self, seconds: float, together: int) -> None:
         self.seconds = seconds
+        self.together = together
         self.next = time.monotonic() + seconds
 
     def is_due(self) -> bool:
@@ -144,7 +149,7 @@ class _Rhythm:
 
     def done(self, began: float) -> None:
         took = time.monotonic() - began
-        self.next = time.monotonic() + max(self.seconds, MOST_OVERHEAD * took)
+        self.next = time.monotonic() + max(self.seconds, MOST_OVERHEAD * took * self.together)
 
 
 class Execution:
@@ -166,9 +171,9 @@ class Execution:
         self.encoders = encoders
         self.stopping = stopping
         self.inputs = inputs
-        self.previews = _Rhythm(PREVIEW_EVERY)
+        self.previews = _Rhythm(PREVIEW_EVERY, writer.together)
         self.previews.next = 0.0  # the first picture is shown at once
-        self.checkpoints = _Rhythm(CHECKPOINT_EVERY)
+        self.checkpoints = _Rhythm(CHECKPOINT_EVERY, writer.together)
         self.logged = (0, 0.0)  # step and time of the last line
 
     def go(self) -> None:
@@ -254,7 +259,7 @@ class Execution:
             if state == "cancelled" and step.output is None:
                 self._snapshot(step)
         verb = "Cancelled" if state == "cancelled" else "Stopped"
-        index = self.run.checkpoint_step if step is None else step.index
+        index = self.store.run(self.run.id).checkpoint_step if step is None else step.index
         message = f"{verb} at step {index} of {self.run.steps}"
         writer.say(message)
         writer.end(state, f"{message}. Resume goes on from there.")

@@ -83,6 +83,11 @@ def cancel_run(store: Store, run_id: int) -> None:
         RunError: it is not there, or has ended.
     """
     Queue(store).cancel(run_id)
+    run = store.run(run_id)
+    if run.sweep_id is not None and not run.is_active:  # no worker ends it and asks for the next
+        from nst_core.sweep_runs import advance_sweep  # which stands above
+
+        advance_sweep(store, run.sweep_id)
 
 
 def resume_run(store: Store, run_id: int) -> None:

@@ -91,7 +91,8 @@ def _layers(layout: SheetLayout, number: str, size: int, lines: int) -> alt.Laye
     )
     y = alt.Y(
         "row:O",
-        title=", ".join(layout.row_axes),
+        # Labels of several axes name them, and are as long as would run into a title
+        title=layout.row_axes[0] if len(layout.row_axes) == 1 else None,
         scale=_band(layout.rows),
         axis=alt.Axis(labelLimit=260, ticks=False, domain=False),
     )

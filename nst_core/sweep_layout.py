@@ -22,6 +22,16 @@ WEIGHED: Mapping[str, tuple[str, ...]] = {
     "style_layers": ("total", "style"),
 }
 """Which losses a setting is a factor of."""
+MEASURES: Mapping[str, tuple[str, ...]] = {
+    "content": ("total", "content"),
+    "style": ("total", "style"),
+    "style_statistic": ("total", "style"),
+    **dict.fromkeys(
+        ("weights", "pooling", "padding", "normalize_activations", "resolution_invariant"),
+        ("total", "content", "style", "tv"),
+    ),
+}
+"""Which losses a setting or a picture gives another measure to."""
 
 
 @dataclass(frozen=True)
@@ -238,16 +248,20 @@ def explain_signs(found: Collection[Standing], best: str = "★ best") -> list[s
 
 
 def weighing_axis(plan: SweepPlan, number: str) -> str:
-    """Return the axis that a loss is weighted by, so that its lowest is no aim; else ``""``."""
-    names = (axis.name for axis in plan.axes)
-    return next((name for name in names if number in WEIGHED.get(name.partition(".")[0], ())), "")
+    """Return the axis that changes what a loss measures, so that its lowest is no aim; or none."""
+    for axis in plan.axes:
+        field = axis.name.partition(".")[0]
+        if number in (*WEIGHED.get(field, ()), *MEASURES.get(field, ())):
+            return axis.name
+    return ""
 
 
 def weighing_note(plan: SweepPlan, number: str) -> str:
     """Say why no cell is the best in a loss that an axis weighs; else ``""``."""
     axis = weighing_axis(plan, number)
     title = NUMBERS[number].partition(",")[0]
-    return f"{title} is weighted by {axis} itself: the lowest is no better picture" if axis else ""
+    how = "depends on" if axis in MEASURES else "is weighted by"
+    return f"{title} {how} {axis} itself: the lowest is no better picture" if axis else ""
 
 
 def telling_number(results: SweepResults) -> str:

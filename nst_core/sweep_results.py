@@ -146,10 +146,13 @@ class SweepResults:
 def wall_seconds(run: Run) -> float:
     """Return how long a run that is done took, with loading and measuring.
 
-    Where it stood still in between, or shared its time with others, its computing alone.
+    Where it stood still in between, or may have shared its time with others (in a sweep, on a
+    GPU), its computing alone.
     """
     took = (run.ended_at or 0.0) - (run.started_at or 0.0)
-    return took if took < 2 * run.seconds + 10 else run.seconds
+    is_processor = " threads in use" in (run.device or "")  # see describe_device
+    is_shared = run.sweep_id is not None and not is_processor
+    return run.seconds if is_shared or took > 2 * run.seconds + 10 else took
 
 
 def past_runs(store: Store, most: int = 30) -> list[tuple[StyleTransferConfig, float]]:

@@ -111,15 +111,15 @@ def resume_sweep(store: Store, sweep_id: int) -> int:
         RunError: it is not there.
         NSTError: what is missing cannot be queued; see :func:`submit_sweep`.
     """
-    Sweeps(store).note_cancel(sweep_id, is_asked=False)
     results = load_results(store, sweep_id)
     count = 0
+    if results.missing:  # first, since it may be refused
+        _Known.of(store, results.sweep).check(results.missing)
+        count += Sweeps(store).add_runs(sweep_id, results.missing, most_waiting=queue_limit())
+    Sweeps(store).note_cancel(sweep_id, is_asked=False)
     for run in results.runs:
         if run.entry.run.state in ("interrupted", "cancelled", "failed"):
             count += _asked(lambda run_id=run.entry.run.id: Queue(store).resume(run_id))  # type: ignore[misc]
-    if results.missing:
-        _Known.of(store, results.sweep).check(results.missing)
-        count += Sweeps(store).add_runs(sweep_id, results.missing, most_waiting=queue_limit())
     return count + advance_sweep(store, sweep_id)
 
 
@@ -149,11 +149,14 @@ def extend_sweep(
     sweep = sweeps.get(sweep_id)
     plan = extend_plan(sweep.plan, axes, trials=trials, replicates=replicates)
     if plan == sweep.plan:
-        raise ConfigError("nothing is new: give a value that the sweep does not have, or more runs")
+        raise ConfigError(
+            "nothing is new: give a value that the sweep does not have, or more runs; what of it "
+            "is missing runs on Resume"
+        )
     check_plan(plan)
     known = _Known.of(store, sweep, plan, pictures or {})
     known.check(_some(plan))
-    sweeps.extend(sweep_id, plan, known.values())
+    sweeps.extend(sweep_id, plan, known.values(), former=sweep.plan)
     return resume_sweep(store, sweep_id)
 
 
@@ -192,7 +195,7 @@ def advance_sweep(store: Store, sweep_id: int) -> int:
 
 def _next_cells(results: SweepResults) -> list[Cell]:
     sweep = results.sweep
-    if sweep.cancelled_at is not None:
+    if sweep.cancelled_at is not None or len(results.runs) >= results.planned:
         return []
     under_way = {cell.point for cell in results.pending}
     return _suggested(sweep.plan, results, sweep.at_once - len(under_way))

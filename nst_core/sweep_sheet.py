@@ -21,7 +21,7 @@ from nst_core.config import StyleTransferConfig
 from nst_core.differences import describe_value
 from nst_core.errors import ConfigError, ImageError, StoreError
 from nst_core.image import Picture, load_image, resize
-from nst_core.store import Run, Store, Sweep
+from nst_core.store import Run, Store
 from nst_core.store.previews import PREVIEW_EDGE, on_white, to_samples
 from nst_core.sweep_drawing import Plate, Sheet, draw_sheet
 from nst_core.sweep_layout import (
@@ -234,25 +234,12 @@ def _heading(results: SweepResults, replicate: int) -> tuple[str, str]:
     if plan.replicates > 1:
         shown = f", pictures of replicate {replicate + 1}" if plan.axes else ""
         details += f" {plan.replicates} replicates{shown}."
-    return f"Sweep {sweep.id}: {_pictures(sweep)}", details
+    return f"Sweep {sweep.id}: {sweep.subject}", details
 
 
 def _lowered(title: str) -> str:
     """Write a number's title within a sentence: ``total loss``, but ``SSIM to the content``."""
     return title if title[:2].isupper() else title[0].lower() + title[1:]
-
-
-def _pictures(sweep: Sweep) -> str:
-    """Name its pictures as a run does, or say how many there are of those that are varied."""
-    names: dict[str, str] = {}
-    for role in ("content", "style"):
-        if role in sweep.pictures:
-            count = len(sweep.pictures[role])
-            names[role] = f"{count} {role}s" if count > 1 else next(iter(sweep.pictures[role]))
-        else:
-            own = [item.name for item in sweep.inputs if item.role == role]
-            names[role] = " + ".join(name.rpartition(".")[0] or name for name in own)
-    return f"{names['content']} in {names['style']}"
 
 
 def _varied(axis: Axis) -> str:

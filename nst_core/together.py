@@ -127,6 +127,11 @@ class Together:
         """Go on to the next record."""
         return next(self._records)
 
+    @property
+    def batch(self) -> frozenset[int]:
+        """The runs that go through the network now; the others wait for room, or have ended."""
+        return frozenset(self._batch) & self._loops.keys()
+
     def drop(self, k: int) -> None:
         """Let run ``k`` go no further; the others are not disturbed.
 

@@ -154,6 +154,8 @@ class Worker:
             )
         finally:
             self._run_ids = frozenset()
+        if len(runs) > 1 and self.stopping.is_set():
+            self.queue.interrupt(self.identity.name, "The worker stopped")  # whose turn never came
         for taken in runs:
             self._tell_end(taken.id)
         if run.sweep_id is not None and not self.stopping.is_set():
@@ -167,7 +169,7 @@ class Worker:
         try:
             found = companions(self.store, run, self.device, accepts, peers=self.peers)
             return self.queue.claim_these([other.id for other in found], self.identity)
-        except NSTError as error:
+        except Exception as error:  # whatever it is, alone the run may go well
             logger.warning("run %d is computed alone: %s", run.id, error)
             return []
 

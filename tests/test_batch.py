@@ -15,6 +15,7 @@ from nst_core import batch as batch_module
 from nst_core.batch import batch_limit, companions, execute_together
 from nst_core.encoders import EncoderCache
 from nst_core.run import Execution
+from nst_core.run import execute as execute_alone
 from nst_core.step import Step
 from nst_core.together import Together
 from tests.execution import ME, OTHER, eager
@@ -189,18 +190,70 @@ def test_a_bug_in_one_run_leaves_the_others(lab: Lab, monkeypatch: pytest.Monkey
     assert "ZeroDivisionError: a bug" in found[1].message
 
 
-def test_a_bug_of_the_batch_fails_all_that_are_left(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("index", [1, 4])
+def test_a_bug_of_the_batch_lets_all_that_are_left_go_on_alone(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, index: int
 ) -> None:
-    def stumble(self: Together, turn: list[int]) -> None:
-        raise ZeroDivisionError("a bug")
+    eager(monkeypatch)
+    original, turns = Together._advance, []
+
+    def stumble(self: Together, turn: list[int]) -> Any:
+        turns.append(turn)
+        if len(turns) == index:
+            raise ZeroDivisionError("a bug")
+        return original(self, turn)
 
     monkeypatch.setattr(Together, "_advance", stumble)
     sweep_id = start(lab, plan_of("beta=1,10"))
     lab.in_process()
-    for run in results(lab, sweep_id).runs:
-        assert run.entry.run.state == "failed"
-        assert "ZeroDivisionError: a bug" in run.entry.run.message
+    assert states(lab, sweep_id) == {"done": 2}
+    assert all(f"step {index - 1} on cpu" in " ".join(lab.lines(k)) for k in (1, 2))
+    alone = lab.submit(beta=10)
+    lab.in_process()
+    _assert_same(lab, 2, alone)
+
+
+def test_what_keeps_a_batch_from_beginning_lets_each_go_alone(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: Any, **more: Any) -> Together:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(batch_module, "stylize_together", refuse)
+    original, cancelled = execute_alone, []
+
+    def execute(store: Any, run: Run, *args: Any, **more: Any) -> None:
+        if run.id == 1:
+            lab.queue.cancel(2)  # whose turn has not come
+            lab.change(3, worker=OTHER.name)
+        cancelled.append(run.id)
+        original(store, run, *args, **more)
+
+    monkeypatch.setattr(batch_module, "execute", execute)
+    sweep_id = start(lab, plan_of("beta=1,10,100,1e3"))
+    compute(lab, claimed(lab, sweep_id))
+    assert cancelled == [1, 4]
+    assert [run.entry.run.state for run in results(lab, sweep_id).runs] == [
+        "done",
+        "cancelled",
+        "running",
+        "done",
+    ]
+
+
+def test_a_cancel_may_take_as_much_longer_as_there_are_runs(lab: Lab) -> None:
+    sweep_id = start(lab, plan_of("beta=1,10,100"))
+    claimed(lab, sweep_id)
+    for run_id in (1, 2, 3):
+        lab.queue.cancel(run_id)
+    asked = lab.row(1).cancel_at
+    assert asked is not None
+    for run_id in (1, 2, 3):
+        lab.change(run_id, cancel_at=asked - 25)
+    assert lab.queue.overdue(ME.name, 10) is None
+    for run_id in (1, 2, 3):
+        lab.change(run_id, cancel_at=asked - 35)
+    assert lab.queue.overdue(ME.name, 10) is not None
 
 
 def test_a_cancelled_run_leaves_with_its_picture(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -129,3 +129,13 @@ def test_a_sampler_goes_on_after_a_trial_that_kills_its_worker_twice(
         until(lambda: results(lab, sweep_id).states["done"] == 2, "for the other trials")
     assert states(lab, sweep_id) == {"failed": 1, "done": 2}
     assert "died twice" in lab.run(1).message
+
+
+def test_a_sampler_goes_on_after_a_worker_that_died_before_it_asked_for_the_next(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = "import os\nworker.advance = lambda *_: os._exit(9)"
+    monkeypatch.setattr(LocalExecutor, "_command", with_code(code))
+    sweep_id = start(lab, tpe(trials=2))
+    with lab.executor():
+        until(lambda: states(lab, sweep_id) == {"done": 2}, "for the second trial")

@@ -230,6 +230,10 @@ def test_a_summary_has_as_many_digits_as_its_spread_lets_stand(summary: Summary,
         ("beta=1,2", "style_distance", False),
         ("style_layers.conv1_1=0.1,0.2", "total", True),
         ("style_scale=1,2", "total", False),
+        ("pooling=max,average", "total", True),
+        ("pooling=max,average", "style_distance", False),
+        ("style=a.jpg,b.jpg", "style", True),
+        ("style=a.jpg,b.jpg", "content", False),
     ],
 )
 def test_a_loss_that_an_axis_weighs_is_no_aim(axis: str, number: str, is_said: bool) -> None:

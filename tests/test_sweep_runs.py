@@ -8,6 +8,7 @@ import threading
 from typing import Any
 
 import pytest
+import torch
 
 from nst_core import (
     ConfigError,
@@ -20,6 +21,7 @@ from nst_core import (
     SweepRun,
     Sweeps,
     advance_sweep,
+    cancel_run,
     cancel_sweep,
     delete_sweep,
     extend_sweep,
@@ -29,6 +31,7 @@ from nst_core import (
     resume_sweep,
     submit_sweep,
 )
+from nst_core.device import describe_device
 from nst_core.store.history import History
 from nst_core.store.queue import Queue
 from tests.execution import ME
@@ -71,6 +74,7 @@ def test_a_sweep_is_kept_as_it_was_planned(lab: Lab) -> None:
     assert sweep.at_once == 1
     assert sweep.cancelled_at is None
     assert [item.name for item in sweep.inputs] == ["photo.png", "style.png"]
+    assert sweep.subject == "photo in style"
 
 
 def test_axes_of_pictures_give_each_run_its_own(lab: Lab) -> None:
@@ -91,6 +95,7 @@ def test_axes_of_pictures_give_each_run_its_own(lab: Lab) -> None:
     style, photo, third = lab.style.sha256, lab.content.sha256, other.sha256
     assert found == [(style, photo), (style, third), (third, photo), (third, third)]
     assert values(lab, sweep_id)[1] == ("style.png", "third.png")
+    assert Sweeps(lab.store).get(sweep_id).subject == "2 contents in 2 styles"
 
 
 @pytest.mark.parametrize(
@@ -246,6 +251,12 @@ def test_workers_that_advance_at_once_add_one_trial(lab: Lab) -> None:
     assert len(results(lab, sweep_id).runs) == 2
 
 
+def test_a_trial_that_is_cancelled_before_it_began_brings_the_next(lab: Lab) -> None:
+    sweep_id = start(lab, tpe(trials=2))
+    cancel_run(lab.store, results(lab, sweep_id).runs[0].entry.run.id)
+    assert states(lab, sweep_id) == {"cancelled": 1, "queued": 1}
+
+
 # Cancelling and going on
 
 
@@ -336,6 +347,29 @@ def test_what_cannot_be_added_changes_nothing(lab: Lab, axis: str, words: str) -
     assert Sweeps(lab.store).get(sweep_id).plan == plan_of("steps=2,3")
 
 
+def test_two_who_extend_at_once_lose_nothing(lab: Lab) -> None:
+    sweep_id = start(lab, plan_of("steps=2,3"))
+    former = Sweeps(lab.store).get(sweep_id).plan
+    extend_sweep(lab.store, sweep_id, [parse_axis("steps=4")])
+    with pytest.raises(RunError, match="was extended meanwhile"):
+        Sweeps(lab.store).extend(sweep_id, plan_of("steps=2,3,5"), {}, former=former)
+    assert values(lab, sweep_id) == [(2,), (3,), (4,)]
+
+
+def test_what_cannot_be_resumed_whole_is_left_as_it_was(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep_id = start(lab, plan_of("steps=2,3,4"))
+    cancel_sweep(lab.store, sweep_id)
+    lab.store.delete_run(1)
+    monkeypatch.setenv("NST_QUEUE_LIMIT", "1")
+    lab.submit()
+    with pytest.raises(QueueFullError):
+        resume_sweep(lab.store, sweep_id)
+    assert states(lab, sweep_id) == {"cancelled": 2}
+    assert Sweeps(lab.store).get(sweep_id).cancelled_at is not None
+
+
 # Deleting
 
 
@@ -386,10 +420,13 @@ def test_the_rest_is_judged_by_what_is_done(lab: Lab) -> None:
     run = lab.queue.claim(ME)
     assert run is not None
     Queue(lab.store).end(run.id, ME, "done", "")
-    lab.change(run.id, started_at=100.0, ended_at=105.0, seconds=4.0)
+    device = describe_device(torch.device("cpu"))
+    lab.change(run.id, started_at=100.0, ended_at=105.0, seconds=4.0, device=device)
     assert results(lab, sweep_id).seconds_left() == pytest.approx(5.0 * 60 / 10)
     assert results(lab, sweep_id).seconds_left(2) == pytest.approx(5.0 * 40 / 10)
     lab.change(run.id, ended_at=10_000.0)  # it stood still in between
+    assert results(lab, sweep_id).seconds_left() == pytest.approx(4.0 * 60 / 10)
+    lab.change(run.id, ended_at=105.0, device="some GPU (80 GiB)")  # shared with others
     assert results(lab, sweep_id).seconds_left() == pytest.approx(4.0 * 60 / 10)
 
 

@@ -132,10 +132,10 @@ def test_status_tells_what_a_device_does(shared: Lab, busy: LocalExecutor) -> No
     busy.wake()
     shared.wait(run_id, "running", step=1)
     (status,) = busy.status()
-    assert status == ("cpu", True, run_id, "")
+    assert status == ("cpu", True, run_id, "", ())
     cancel_run(shared.store, run_id)
     shared.wait(run_id, "cancelled")
-    until(lambda: busy.status()[0] == ("cpu", True, None, ""))
+    until(lambda: busy.status()[0] == ("cpu", True, None, "", ()))
 
 
 # Within this process

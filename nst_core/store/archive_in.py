@@ -17,6 +17,7 @@ from nst_core.store.archive_check import Archive, read_archive
 from nst_core.store.archive_runs import CheckedRun
 from nst_core.store.archive_sweeps import CheckedSweep, cell_of
 from nst_core.store.queue import say
+from nst_core.store.records import wanted_device
 from nst_core.store.store import Store
 
 _AT_ONCE = 500  # files a statement, which names each several times
@@ -121,7 +122,7 @@ def _write_run(
         "losses": json.dumps(entry.latest_losses) if entry.latest_losses else None,
         "preview": entry.preview and archive.digests[entry.preview],
         "checkpoint": entry.checkpoint and archive.digests[entry.checkpoint],
-        "wants": "cuda:0" if config.device == "cuda" else config.device,
+        "wants": wanted_device(config.device),
         "sweep_id": entry.sweep and sweeps[entry.sweep],
         "cell": cell_of(entry).to_json() if entry.cell else None,
     }

@@ -12,6 +12,7 @@ from nst_core.store import archive_format as f
 from nst_core.store.archive_pictures import Pictures
 from nst_core.store.archive_runs import CheckedRun
 from nst_core.store.records import VALUE
+from nst_core.sweep import MOST_ESTIMATED, count_runs
 from nst_core.sweep_plan import SweepPlan
 
 Place = tuple[str, int, str]  # role, position and SHA-256 of a run's input
@@ -45,6 +46,7 @@ def checked_sweeps(
     for entry in entries:
         try:
             plan = SweepPlan.from_json(files[entry.plan].decode("utf-8", "replace"))
+            _check_size(entry, plan, runs)
             _check_pictures(entry, plan, pictures)
             _check_runs(entry, plan, runs, digests)
         except NSTError as error:
@@ -65,9 +67,23 @@ def _check_all_are_there(runs: Sequence[CheckedRun], sweeps: Collection[int]) ->
             )
 
 
+def _check_size(entry: f.SweepEntry, plan: SweepPlan, runs: Sequence[CheckedRun]) -> None:
+    planned = count_runs(plan)
+    if planned > MOST_ESTIMATED or entry.at_once > MOST_ESTIMATED:
+        raise ArchiveError(
+            f"it plans {planned:,} runs, {entry.at_once:,} trials at a time, and a sweep of an "
+            f"archive at most {MOST_ESTIMATED:,}; do not use it"
+        )
+    if all(run.entry.sweep != entry.id for run in runs):
+        raise ArchiveError(f"none of its runs is in the archive; {f.AGAIN}")
+
+
 def _check_pictures(entry: f.SweepEntry, plan: SweepPlan, pictures: Pictures) -> None:
     if len({(item.role, item.position) for item in entry.inputs}) < len(entry.inputs):
         raise ArchiveError(f"it has two pictures of one role and position; {f.AGAIN}")
+    styles = sorted(item.position for item in entry.inputs if item.role == "style")
+    if styles != list(range(len(styles))):
+        raise ArchiveError(f"its styles are not in order; {f.AGAIN}")
     pictures.check_inputs(entry.inputs)
     for axis in plan.axes:
         if axis.name in PICTURES:

@@ -11,7 +11,7 @@ from nst_core.config import StyleTransferConfig
 from nst_core.errors import QueueFullError
 from nst_core.store import tables as t
 from nst_core.store.database import now
-from nst_core.store.records import RunInput
+from nst_core.store.records import RunInput, wanted_device
 
 if TYPE_CHECKING:
     from nst_core.store.store import Store
@@ -52,7 +52,7 @@ def insert_run(
         "config": config.model_dump_json(),
         "created_at": now(),
         "steps": config.steps,
-        "wants": "cuda:0" if config.device == "cuda" else config.device,
+        "wants": wanted_device(config.device),
     }
     added = connection.execute(insert(t.runs).values(row | values).returning(t.runs.c.id))
     run_id = int(added.scalar_one())

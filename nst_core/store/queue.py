@@ -101,6 +101,8 @@ class Queue:
 
     def claim_these(self, run_ids: Sequence[int], worker: WorkerId) -> list[Run]:
         """Take those of these runs that still wait, to be computed beside one that was claimed."""
+        if not run_ids:
+            return []
         wanted = (t.runs.c.id.in_(run_ids), t.runs.c.state == "queued")
         with self.database.write() as connection:
             change = update(t.runs).where(*wanted).values(_taken_by(worker))
@@ -127,11 +129,12 @@ class Queue:
 
     # What a supervisor does
 
-    def running(self, worker_name: str) -> int | None:
-        """Return the run that a worker has, or None."""
+    def running(self, worker_name: str) -> list[int]:
+        """Return the runs that a worker has: none, one, or several that go together."""
         mine = (t.runs.c.state == "running", t.runs.c.worker == worker_name)
         with self.database.read() as connection:
-            return connection.scalar(select(t.runs.c.id).where(*mine))
+            found = connection.scalars(select(t.runs.c.id).where(*mine).order_by(t.runs.c.id))
+            return list(found)
 
     def wanted(self) -> set[str]:
         """Return the devices that waiting runs want, ``"auto"`` among them."""
@@ -140,29 +143,24 @@ class Queue:
             return set(connection.scalars(waiting))
 
     def overdue(self, worker_name: str, seconds: float) -> int | None:
-        """Return this worker's run if it was asked to stop ``seconds`` ago and did not."""
-        where = (
-            t.runs.c.state == "running",
-            t.runs.c.worker == worker_name,
-            t.runs.c.cancel_at < now() - seconds,
-        )
-        with self.database.read() as connection:
-            return connection.scalar(select(t.runs.c.id).where(*where))
+        """Return this worker's run if it was asked to stop ``seconds`` ago and did not.
 
-    def worker_died(self, worker_name: str, reason: str) -> list[int]:
-        """Requeue the run of a dead worker, once; fail it the second time; end a cancelled one.
-
-        Returns:
-            The sweeps of the runs that it had, which may have room for more.
+        Of several that it computes together each gets that long: they leave one after the other.
         """
         mine = (t.runs.c.state == "running", t.runs.c.worker == worker_name)
+        with self.database.read() as connection:
+            count = connection.scalar(select(func.count()).select_from(t.runs).where(*mine)) or 0
+            late = t.runs.c.cancel_at < now() - seconds * max(1, count)
+            return connection.scalar(select(t.runs.c.id).where(*mine, late))
+
+    def worker_died(self, worker_name: str, reason: str) -> None:
+        """Requeue the runs of a dead worker, once; fail those it is the second for; end cancels."""
+        mine = (t.runs.c.state == "running", t.runs.c.worker == worker_name)
         with self.database.write() as connection:
-            runs = connection.execute(select(t.runs).where(*mine)).all()
-            for run in runs:
+            for run in connection.execute(select(t.runs).where(*mine)).all():
                 values, line = _after_death(run, reason)
                 _change(connection, run.id, values)
                 say(connection, run.id, line, step=run.step)
-        return sorted({run.sweep_id for run in runs if run.sweep_id is not None})
 
     def interrupt(self, worker_name: str, message: str) -> None:
         """Leave the run of a worker that stops, to be resumed by a person."""

@@ -254,6 +254,17 @@ class Sweep:
     inputs: tuple[RunInput, ...] = ()
     pictures: Mapping[str, Mapping[str, RunInput]] = field(default_factory=dict)
 
+    @property
+    def subject(self) -> str:
+        """What it shows: ``"cat in night_lake"``; ``"cat in 3 styles"`` where these are varied."""
+        words = {}
+        for role in ("content", "style"):
+            names = [item.name for item in self.inputs if item.role == role]
+            if varied := self.pictures.get(role):
+                names = list(varied) if len(varied) == 1 else [f"{len(varied)} {role}s"]
+            words[role] = " + ".join(name.rpartition(".")[0] or name for name in names)
+        return f"{words['content']} in {words['style']}"
+
     def inputs_of(self, cell: Cell) -> list[RunInput]:
         """Return the pictures and masks of a cell's run.
 
@@ -301,6 +312,11 @@ class Losses:
             self.terms,
             np.concatenate([self.values, others.values]),
         )
+
+
+def wanted_device(name: str) -> str:
+    """Return what a run with the setting ``device`` waits for: ``cuda`` is the first GPU."""
+    return "cuda:0" if name == "cuda" else name
 
 
 def read_config(text: str) -> StyleTransferConfig:

@@ -119,16 +119,26 @@ class Sweeps:
         return len(wanted)
 
     def extend(
-        self, sweep_id: int, plan: SweepPlan, pictures: Mapping[str, Sequence[RunInput]]
+        self,
+        sweep_id: int,
+        plan: SweepPlan,
+        pictures: Mapping[str, Sequence[RunInput]],
+        *,
+        former: SweepPlan,
     ) -> None:
         """Replace a sweep's plan by a larger one, and add the pictures of its new values.
 
+        Args:
+            former: the plan that was extended.
+
         Raises:
-            RunError: the sweep is gone.
+            RunError: the sweep is gone, or was extended by someone else meanwhile.
             StoreError: a picture is.
         """
         with self.database.write() as connection:
             sweep = self._read(connection, sweep_id)
+            if sweep.plan != former:
+                raise RunError(f"sweep {sweep_id} was extended meanwhile; look at it and try again")
             mine = t.sweeps.c.id == sweep_id
             connection.execute(update(t.sweeps).where(mine).values(plan=plan.to_json()))
             for name, values in pictures.items():

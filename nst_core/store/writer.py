@@ -18,6 +18,7 @@ from nst_core.store.records import Run, State
 from nst_core.store.store import Store
 
 WRITE_EVERY = 0.4  # seconds; at most a few writes a second
+SELDOM = 4.0  # seconds; where many runs take turns, a cancel is seen within so long
 RETRY_SECONDS = 1.0
 PATIENCE = 20.0  # seconds to wait for a store that is out of reach; less than a lease lasts
 
@@ -29,12 +30,16 @@ class RunWriter:
     that after a death the losses end where the checkpoint does. Every method that writes raises
     :class:`~nst_core.store.queue.ClaimLostError` where the run is not this worker's any more, and
     StoreError where the store stays out of reach for longer than a database takes to restart.
+
+    Args:
+        together: runs that the worker computes at a time, among which its writes are shared.
     """
 
-    def __init__(self, store: Store, run: Run, worker: WorkerId) -> None:
+    def __init__(self, store: Store, run: Run, worker: WorkerId, *, together: int = 1) -> None:
         self.store = store
         self.run_id = run.id
         self.worker = worker
+        self.together = together
         self.cancelling = False
         self._files = {"preview": run.preview, "checkpoint": run.checkpoint}
         self._step = run.checkpoint_step
@@ -91,7 +96,7 @@ class RunWriter:
     @property
     def is_due(self) -> bool:
         """Whether what gathered should go out."""
-        return time.monotonic() - self._written >= WRITE_EVERY
+        return time.monotonic() - self._written >= min(WRITE_EVERY * self.together, SELDOM)
 
     def write(self) -> None:
         """Write what gathered."""

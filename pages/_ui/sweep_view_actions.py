@@ -99,8 +99,10 @@ def _resume_button(store: Store, results: SweepResults) -> None:
 def _attempt(action: Callable[[], int]) -> None:
     """Do what a button says and draw the page anew; show what went wrong instead."""
     try:
-        action()
-        local_executor().wake()
+        try:
+            action()
+        finally:
+            local_executor().wake()  # for what was queued before something went wrong
     except NSTError as error:
         show_error(error)
         return

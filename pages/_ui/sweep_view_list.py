@@ -7,7 +7,7 @@ import streamlit as st
 from nst_core import ConfigError, History, RunFilter, Store, Sweep, Sweeps, count_runs
 from pages._ui.errors import plain, show_error
 from pages._ui.live import tick
-from pages._ui.sweep_view_words import pictures_words, varied_words
+from pages._ui.sweep_view_words import varied_words
 from pages._ui.thumbnails import thumbnail
 from pages._ui.words import ago
 
@@ -43,7 +43,7 @@ def _show(store: Store, sweep: Sweep) -> None:
         words, pictures, action = st.columns([4, 5, 1], vertical_alignment="center")
         with words:
             st.markdown(f"**{plain(f'Sweep {sweep.id}: {varied_words(sweep)}')}**")
-            parts = [pictures_words(sweep), _how_far(store, sweep), ago(sweep.created_at)]
+            parts = [sweep.subject, _how_far(store, sweep), ago(sweep.created_at)]
             st.caption(plain(" · ".join(parts)))
         with pictures:
             _pictures(store, sweep)

@@ -13,18 +13,7 @@ GRACE = 20.0  # seconds in which a sampler chooses its next trial
 
 def sweep_title(sweep: Sweep) -> str:
     """Return what people call a sweep: ``"Sweep 3: cat in night_lake — beta x steps"``."""
-    return f"Sweep {sweep.id}: {pictures_words(sweep)} — {varied_words(sweep)}"
-
-
-def pictures_words(sweep: Sweep) -> str:
-    """Name the pictures, and say how many there are where an axis varies them."""
-    words = {}
-    for role in ("content", "style"):
-        varied = sweep.pictures.get(role)
-        names = [item.name for item in sweep.inputs if item.role == role]
-        stems = " + ".join(name.rpartition(".")[0] or name for name in names)
-        words[role] = f"{len(varied)} {role}s" if varied else stems
-    return f"{words['content']} in {words['style']}"
+    return f"Sweep {sweep.id}: {sweep.subject} — {varied_words(sweep)}"
 
 
 def varied_words(sweep: Sweep) -> str:

@@ -165,12 +165,19 @@ CASES: dict[str, tuple[Change, str]] = {
     ),
     "a role twice": (told("sweeps.0.inputs", lambda items: items * 2), "one role and position"),
     "an unknown role": (told("sweeps.0.inputs.0.role", "frame"), "sweeps.0.inputs.0.role"),
+    "a plan that never ends": (plan_says("replicates", 10**9), "plans 4,000,000,000 runs"),
+    "trials without end": (told("sweeps.0.at_once", 20_000), "20,000 trials at a time"),
+    "none of its runs": (lambda a: added_sweep(a), "sweep 2: none of its runs is in the archive"),
     "no trials at once": (told("sweeps.0.at_once", 0), "sweeps.0.at_once"),
 }
 
 
 def doubled(archive: bytes) -> bytes:
     return told("sweeps", lambda sweeps: sweeps * 2)(archive)
+
+
+def added_sweep(archive: bytes) -> bytes:
+    return told("sweeps", lambda sweeps: [*sweeps, sweeps[0] | {"id": 2}])(archive)
 
 
 def one_cell_twice(archive: bytes) -> bytes:

@@ -321,5 +321,5 @@ def test_a_run_that_is_left_is_interrupted_or_cancelled(
     assert run.message.endswith(". Resume goes on from step 5.")
     assert run.ended_at is not None
     assert queue.store.run(second).state == "running"
-    assert queue.running("a") is None
-    assert queue.running("b") == second
+    assert queue.running("a") == []
+    assert queue.running("b") == [second]
