@@ -117,12 +117,13 @@ def execute_together(
             logger.warning("%d runs are computed one by one: %s", len(runs), error)
             encoders.clear()
     for run in left:
-        if len(runs) > 1 and _is_over(store, run, worker):
-            continue
-        if stopping.is_set():
-            return
-        current = run if len(runs) == 1 else store.run(run.id)
-        execute(store, current, worker, device=device, encoders=encoders, stopping=stopping)
+        if len(runs) > 1:
+            if stopping.is_set():  # the worker leaves those whose turn never came
+                return
+            if _is_over(store, run, worker):
+                continue
+            run = store.run(run.id)  # with its newest checkpoint
+        execute(store, run, worker, device=device, encoders=encoders, stopping=stopping)
 
 
 def _is_over(store: Store, run: Run, worker: WorkerId) -> bool:

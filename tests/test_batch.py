@@ -18,6 +18,7 @@ from nst_core.run import Execution
 from nst_core.run import execute as execute_alone
 from nst_core.step import Step
 from nst_core.together import Together
+from nst_core.worker import Worker
 from tests.execution import ME, OTHER, eager
 from tests.lab import Lab, one_thread, picture_bytes
 from tests.sweeps import failing, plan_of, results, start, states
@@ -389,3 +390,24 @@ def test_a_single_run_that_does_not_fit_fails_in_words(
     found = [run.entry.run for run in results(lab, sweep_id).runs]
     assert [run.state for run in found] == ["done", "failed"]
     assert "memory" in found[1].message
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_stop_before_the_first_step_leaves_every_run_to_be_resumed(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    sweep_id = start(lab, plan_of("beta=1,10,100"))
+    worker = Worker(lab.store, ME, "cpu")
+    monkeypatch.setenv("NST_BATCH", str(count))
+    if count > 1:  # and they go one by one
+        monkeypatch.setattr(batch_module, "stylize_together", lambda *_, **__: 1 / 0)
+    companions_of = Worker._companions
+
+    def stop(self: Worker, run: Run) -> list[Run]:
+        self.stop()
+        return companions_of(self, run)
+
+    monkeypatch.setattr(Worker, "_companions", stop)
+    worker.work()
+    assert states(lab, sweep_id).get("running") is None
+    assert states(lab, sweep_id)["interrupted"] == count
