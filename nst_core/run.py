@@ -253,11 +253,11 @@ class Execution:
             step: the last that was done; None where none was, since the run went on.
         """
         writer = self.writer
-        state: State = "cancelled" if writer.cancelling else "interrupted"
         if step is not None:
-            writer.checkpoint(step.checkpoint().to_bytes())
-            if state == "cancelled" and step.output is None:
-                self._snapshot(step)
+            writer.checkpoint(step.checkpoint().to_bytes())  # which sees a cancel of this moment
+        state: State = "cancelled" if writer.cancelling else "interrupted"
+        if step is not None and state == "cancelled" and step.output is None:
+            self._snapshot(step)
         verb = "Cancelled" if state == "cancelled" else "Stopped"
         index = self.store.run(self.run.id).checkpoint_step if step is None else step.index
         message = f"{verb} at step {index} of {self.run.steps}"

@@ -25,7 +25,7 @@ def test_a_step_of_lbfgs_has_a_longest_length() -> None:
     random = torch.Generator().manual_seed(0)
     optimizer = LBFGSOptimizer(torch.rand((1, 3, 16, 16), generator=random), CONFIG, 20)
     lengths = []
-    for _ in range(12):
+    for _ in range(30):
         before = optimizer.parameter.detach().clone()
         optimizer.step(steep)
         moved = optimizer.parameter.detach() - before
@@ -33,7 +33,7 @@ def test_a_step_of_lbfgs_has_a_longest_length() -> None:
         state = optimizer.optimizer.state[optimizer.parameter]
         assert torch.allclose(state["d"] * state["t"], moved.flatten(), atol=1e-6)
     assert max(lengths) == pytest.approx(LONGEST_STEP, rel=1e-4)  # it was needed, and it held
-    assert lengths[-1] < LONGEST_STEP
+    assert lengths[-1] < LONGEST_STEP / 4  # near the end it is shorter by itself
 
 
 def test_lbfgs_lowers_the_loss_from_the_first_step_on_at_a_high_beta(

@@ -228,7 +228,7 @@ def test_the_lease_is_renewed_while_a_step_takes_long(
         lab.change(run.id, lease_until=1.0)
         until(lambda: lab.row(run.id).lease_until > 1.0, "for the lease to be renewed", 10)
 
-    monkeypatch.setattr("nst_core.run.execute", slow)
+    monkeypatch.setattr("nst_core.batch.execute", slow)
     lab.in_process()
     assert lab.run(run_id).state == "running"
 
