@@ -13,7 +13,7 @@ from importlib.util import find_spec
 
 import numpy as np
 
-from nst_core.cells import Cell, cells_of, draw, find_free
+from nst_core.cells import Cell, cells_of, draw, find_free, missing_cells
 from nst_core.config import StyleTransferConfig
 from nst_core.errors import ConfigError
 from nst_core.pyramid import plan_levels
@@ -62,7 +62,7 @@ def check_plan(plan: SweepPlan, most: int | None = None) -> int:
         )
     if plan.sampler == "gp" and find_spec("scipy") is None:
         raise ConfigError("gp needs SciPy, which is not installed: install it, or choose tpe")
-    if plan.sampler in ("grid", "random"):
+    if plan.is_fixed:
         for cell in cells_of(plan):
             cell.config(plan.base)
     elif find_free(plan, np.random.default_rng(plan.sampler_seed), ()) is None:
@@ -118,11 +118,12 @@ def estimate_seconds(
     ]
     if not rates or devices < 1 or count_runs(plan) > MOST_ESTIMATED:
         return None
-    cells: Iterable[Cell] = cells_of(plan if plan.sampler == "grid" else _drawn(plan))
-    if plan.sampler in ("grid", "random"):
-        cells = (cell for cell in cells if cell.key not in done)
+    cells: Iterable[Cell]
+    if plan.is_fixed:
+        cells = missing_cells(plan, done)
     else:
-        cells = itertools.islice(cells, max(0, count_runs(plan) - len(done)))
+        drawn = cells_of(replace(plan, sampler="random", goals=()))
+        cells = itertools.islice(drawn, max(0, count_runs(plan) - len(done)))
     free = [0.0] * devices
     for cell in cells:
         try:
@@ -133,10 +134,6 @@ def estimate_seconds(
         rate = statistics.median(same or [rate for _, rate in rates])
         heapq.heappush(free, heapq.heappop(free) + rate * _work(config))
     return max(free) or None
-
-
-def _drawn(plan: SweepPlan) -> SweepPlan:
-    return replace(plan, sampler="random", goals=())
 
 
 def _work(config: StyleTransferConfig) -> float:

@@ -179,6 +179,11 @@ class SweepPlan:
                 f"{size}, or add values"
             )
 
+    @property
+    def is_fixed(self) -> bool:
+        """Whether its cells are known from the start: a sampler may choose as it goes instead."""
+        return self.sampler in ("grid", "random")
+
     def to_json(self) -> str:
         """Write as JSON, all digits kept."""
         return json.dumps({**asdict(self), "base": self.base.model_dump(mode="json")})

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 
 from nst_core.axes import Value
-from nst_core.cells import Cell, Finished, cells_of
+from nst_core.cells import Cell, Finished, cells_of, missing_cells
 from nst_core.config import StyleTransferConfig
 from nst_core.store import Entry, Run, Store, Sweep, Sweeps
 from nst_core.store.records import State
@@ -103,9 +103,7 @@ class SweepResults:
     @cached_property
     def missing(self) -> list[Cell]:
         """The cells of a grid or a random search that have no run, in order; else none."""
-        if self.sweep.plan.sampler not in ("grid", "random"):
-            return []
-        return [cell for cell in cells_of(self.sweep.plan) if cell.key not in self.by_key]
+        return missing_cells(self.sweep.plan, self.by_key) if self.sweep.plan.is_fixed else []
 
     @property
     def finished(self) -> list[Finished]:
@@ -184,7 +182,7 @@ def load_results(store: Store, sweep_id: int) -> SweepResults:
 
 def _positions(sweep: Sweep) -> dict[str, int]:
     """Return each cell's place in the plan as it is now: an extended grid has new ones between."""
-    if sweep.plan.sampler not in ("grid", "random"):
+    if not sweep.plan.is_fixed:
         return {}
     return {cell.key: place for place, cell in enumerate(cells_of(sweep.plan))}
 

@@ -97,7 +97,7 @@ def cancel_sweep(store: Store, sweep_id: int) -> int:
     # The last first: a worker that is free takes the first that waits
     for entry in reversed(sweeps.entries(sweep_id)):
         if entry.run.is_active:
-            count += _asked(lambda run=entry.run: Queue(store).cancel(run.id))  # type: ignore[misc]
+            count += _asked(Queue(store).cancel, entry.run.id)
     return count
 
 
@@ -119,7 +119,7 @@ def resume_sweep(store: Store, sweep_id: int) -> int:
     Sweeps(store).note_cancel(sweep_id, is_asked=False)
     for run in results.runs:
         if run.entry.run.state in ("interrupted", "cancelled", "failed"):
-            count += _asked(lambda run_id=run.entry.run.id: Queue(store).resume(run_id))  # type: ignore[misc]
+            count += _asked(Queue(store).resume, run.entry.run.id)
     return count + advance_sweep(store, sweep_id)
 
 
@@ -182,7 +182,7 @@ def advance_sweep(store: Store, sweep_id: int) -> int:
         RunError: the sweep is gone.
     """
     count = 0
-    if Sweeps(store).get(sweep_id).plan.sampler in ("grid", "random"):
+    if Sweeps(store).get(sweep_id).plan.is_fixed:
         return count
     for _ in range(ADVANCES):
         results = load_results(store, sweep_id)
@@ -218,22 +218,22 @@ def _suggested(plan: SweepPlan, results: SweepResults | None, trials: int) -> li
 
 def _some(plan: SweepPlan) -> Iterable[Cell]:
     """Return the cells of a plan; of a sampler that chooses as it goes, one that it may choose."""
-    if plan.sampler in ("grid", "random"):
+    if plan.is_fixed:
         return cells_of(plan)
     values = find_free(plan, np.random.default_rng(plan.sampler_seed), ())
     return [] if values is None else [Cell(0, values)]
 
 
 def _first_cells(plan: SweepPlan, at_once: int) -> list[Cell]:
-    if plan.sampler in ("grid", "random"):
+    if plan.is_fixed:
         return list(cells_of(plan))
     return _suggested(plan, None, at_once)
 
 
-def _asked(ask: Callable[[], None]) -> int:
+def _asked(ask: Callable[[int], None], run_id: int) -> int:
     """Ask something of a run; 0 where it has come to another state meanwhile."""
     try:
-        ask()
+        ask(run_id)
     except RunError:
         return 0
     return 1

@@ -37,6 +37,11 @@ class Trial(NamedTuple):
     runs: str
 
     @property
+    def title(self) -> str:
+        """What its values are, with four digits of each number."""
+        return ", ".join(f"{name} {short_value(value)}" for name, value in self.values.items())
+
+    @property
     def point(self) -> str:
         """Its values as stable text: :attr:`~nst_core.cells.Cell.point`."""
         return Cell(0, self.values).point

@@ -50,20 +50,15 @@ class Sweeps:
             StoreError: a picture is not in the store.
             QueueFullError: more runs would wait than may.
         """
-        rows = list(inputs)
+        rows = [*inputs]
         for name, values in pictures.items():
-            for position, item in enumerate(values):
-                rows.append(RunInput(name + VALUE, position, item.sha256, item.name))  # type: ignore[arg-type]
+            rows += _value_rows(name, values)
         with self.database.write() as connection:
             check_room(connection, len(cells), most_waiting)
-            self.store.check_held(connection, rows)
             values_ = {"plan": plan.to_json(), "at_once": at_once, "created_at": now()}
             added = connection.execute(insert(t.sweeps).values(values_).returning(t.sweeps.c.id))
             sweep_id = int(added.scalar_one())
-            for row in rows:
-                connection.execute(
-                    insert(t.sweep_inputs).values(sweep_id=sweep_id, **row._asdict())
-                )
+            self._insert_inputs(connection, sweep_id, rows)
             self._insert_runs(connection, self._read(connection, sweep_id), cells)
         return sweep_id
 
@@ -144,12 +139,8 @@ class Sweeps:
             for name, values in pictures.items():
                 known = sweep.pictures.get(name, {})
                 fresh = [item for item in values if item.name not in known]
-                self.store.check_held(connection, fresh)
-                for position, item in enumerate(fresh, start=len(known)):
-                    row = RunInput(name + VALUE, position, item.sha256, item.name)  # type: ignore[arg-type]
-                    connection.execute(
-                        insert(t.sweep_inputs).values(sweep_id=sweep_id, **row._asdict())
-                    )
+                rows = _value_rows(name, fresh, start=len(known))
+                self._insert_inputs(connection, sweep_id, rows)
 
     def note_cancel(self, sweep_id: int, *, is_asked: bool) -> None:
         """Note that a cancel was asked for, or taken back.
@@ -190,6 +181,13 @@ class Sweeps:
                 self.store.remove_run(connection, run_id, keep=keep)
             connection.execute(delete(t.sweeps).where(t.sweeps.c.id == sweep_id))
 
+    def _insert_inputs(
+        self, connection: Connection, sweep_id: int, rows: Sequence[RunInput]
+    ) -> None:
+        self.store.check_held(connection, rows)
+        for row in rows:
+            connection.execute(insert(t.sweep_inputs).values(sweep_id=sweep_id, **row._asdict()))
+
     def _insert_runs(self, connection: Connection, sweep: Sweep, cells: Sequence[Cell]) -> None:
         for cell in cells:
             insert_run(
@@ -225,6 +223,15 @@ class Sweeps:
             tuple(inputs),
             pictures,
         )
+
+
+def _value_rows(name: str, values: Sequence[RunInput], *, start: int = 0) -> list[RunInput]:
+    """Return the pictures of an axis's values as they are kept, counted from ``start``."""
+    role: Any = name + VALUE
+    return [
+        item._replace(role=role, position=position)
+        for position, item in enumerate(values, start=start)
+    ]
 
 
 def _gone(sweep_id: int) -> RunError:

@@ -104,11 +104,8 @@ def _has_numbers(results: SweepResults) -> bool:
 
 def _draw(chart: Chart, name: str) -> None:
     data, spec = chart
-    # By name: Streamlit 1.67 draws a chart of one layer empty when its data comes beside it. And
-    # as wide as the page, but as high as the chart says beside its title and edges.
+    # By name: Streamlit 1.67 draws a chart of one layer empty when its data comes beside it
     named = {**spec, "data": {"name": "sweep"}, "datasets": {"sweep": data}}
-    if not any(part in spec for part in ("hconcat", "vconcat", "concat", "facet")):
-        named["autosize"] = {"type": "fit-x", "contains": "padding"}
     st.vega_lite_chart(named, width="stretch")
     st.download_button(
         "SVG",
@@ -146,7 +143,7 @@ def plan_rows(results: SweepResults) -> dict[str, str]:
     if plan.trials is not None:
         rows["trials"] = str(plan.trials)
         rows["seed of the sampler"] = str(plan.sampler_seed)
-    if plan.sampler not in ("grid", "random"):
+    if not plan.is_fixed:
         rows["trials at a time"] = str(sweep.at_once)
     rows["replicates"] = str(plan.replicates)
     default = StyleTransferConfig()

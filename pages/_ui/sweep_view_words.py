@@ -32,7 +32,7 @@ def is_going(results: SweepResults) -> bool:
     if results.is_active:
         return True
     plan = results.sweep.plan
-    if plan.sampler in ("grid", "random") or results.sweep.cancelled_at is not None:
+    if plan.is_fixed or results.sweep.cancelled_at is not None:
         return False
     ended = max((run.entry.run.ended_at or 0.0 for run in results.runs), default=0.0)
     return not_begun(results) > 0 and time.time() - ended < GRACE
