@@ -1,0 +1,1 @@
+"""VGG-19 weights trained on textures that we generate: no photograph, no download."""
