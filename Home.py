@@ -21,6 +21,7 @@ from pages._ui.errors import plain, show_error
 from pages._ui.runs import STYLIZE, gallery, open_run
 from pages._ui.samples import TRY_CONTENT, TRY_STYLE, add_sample
 from pages._ui.setup import setup_page
+from pages._ui.thumbnails import show_picture
 from pages._ui.weights import in_short, weights_offer
 
 EXAMPLE = Path(__file__).parent / "docs" / "images" / "home.jpg"
@@ -48,7 +49,8 @@ def welcome(store: Store) -> None:
             if st.button("New experiment", key="new", icon=":material/add:"):
                 st.switch_page(STYLIZE)
         weights_offer(first_visit=store.count() == 0)
-    picture.image(EXAMPLE.read_bytes(), width="stretch")
+    with picture:
+        show_picture(EXAMPLE.read_bytes())
 
 
 def try_it(store: Store) -> None:

@@ -17,6 +17,8 @@ from nst_core import LocalExecutor, StoreError, cancel_run, engine, resume_run
 from nst_core.store import tables as t
 from tests.lab import LONG, SLOWLY, Lab, has_opened, pid, processes, until, with_code
 
+pytestmark = pytest.mark.alone
+
 OFTEN = f"""{SLOWLY}
 from nst_core.store import writer
 writer.WRITE_EVERY = 0.05

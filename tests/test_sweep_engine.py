@@ -13,6 +13,8 @@ from tests.lab import Lab, Outcome, pid, processes, until, with_code
 from tests.sweeps import plan_of, results, run_ids, start, states, tpe
 from tests.test_engine import OFTEN
 
+pytestmark = pytest.mark.alone
+
 STEPS = 60  # about half a second, slowed down
 DEADLY = """
 import os

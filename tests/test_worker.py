@@ -92,6 +92,7 @@ def test_twenty_runs_submitted_at_once_all_end_in_the_order_of_submission(
     assert only_worker(busy) == before
 
 
+@pytest.mark.alone
 def test_cancelling_at_256_px_takes_under_two_seconds(shared: Lab, busy: LocalExecutor) -> None:
     """With the whole network, and one thread."""
     torch.save(random_state_dict(LAYERS[:13]), shared.folder / "deep.pth")

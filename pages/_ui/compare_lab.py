@@ -20,6 +20,7 @@ from pages._ui import compare_state
 from pages._ui.compare_pictures import small_of
 from pages._ui.compare_state import Choice
 from pages._ui.errors import plain, show_error
+from pages._ui.thumbnails import show_picture
 
 COLUMNS = 4
 MASKS = "lab_masks"  # in the session: the masks that were dropped in, by their SHA-256
@@ -69,7 +70,7 @@ def _cell(store: Store, choice: Choice, side: Side) -> NSTError | None:
     except NSTError as error:
         st.caption(f"{COLOR_TITLES[side.method]}: cannot be shown")
         return error
-    st.image(data, width="stretch")
+    show_picture(data)
     st.caption(COLOR_TITLES[side.method])
     with st.container(horizontal=True, gap="small"):
         for letter, change in (("A", partial(replace, a=side)), ("B", partial(replace, b=side))):

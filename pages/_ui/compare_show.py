@@ -13,6 +13,7 @@ from pages._ui.compare_pictures import Heat, heat_of, small_of, view_of
 from pages._ui.compare_state import SCALES, Choice
 from pages._ui.errors import plain, show_error
 from pages._ui.runs import open_run
+from pages._ui.thumbnails import show_picture
 from pages._ui.viewer import viewer
 from pages._ui.words import pixels
 
@@ -97,7 +98,7 @@ def show_grid(store: Store, found: Sequence[FoundSide]) -> None:
 
 def _show_cell(store: Store, found: FoundSide, letter: str) -> None:
     try:
-        st.image(small_of(store, found), width="stretch")
+        show_picture(small_of(store, found))
     except NSTError as error:
         show_error(error)
     if st.button(plain(f"{letter} · {found.run.title}"), key=f"grid_{letter}", width="stretch"):

@@ -92,12 +92,17 @@ def _show_picture(store: Store, run: Run) -> None:
         _show_content(store, run)
         return
     caption = f"Step {run.preview_step}" if run.is_active else None
-    if not show_file(store, run.preview, caption):
+    try:
+        data = store.read(run.preview)
+    except NSTError:  # replaced this moment
         _show_content(store, run)
-    _keep_former(run.preview, store)
+        return
+    # It is another at each tick: fetched apart from the page it does not hold up the next tick
+    st.image(data, caption=caption, width="stretch")
+    _keep_former(run.preview, data)
 
 
-def _keep_former(preview: str, store: Store) -> None:
+def _keep_former(preview: str, data: bytes) -> None:
     """Keep the last previews on the page, out of sight.
 
     Streamlit forgets a picture that is not drawn any more, and a browser behind a slow line may
@@ -105,15 +110,12 @@ def _keep_former(preview: str, store: Store) -> None:
     """
     kept: list[tuple[str, bytes]] = st.session_state.setdefault("former_previews", [])
     if preview not in [digest for digest, _ in kept]:
-        try:
-            kept.append((preview, store.read(preview)))
-        except NSTError:  # replaced this moment
-            return
+        kept.append((preview, data))
         del kept[:-FORMER_PREVIEWS]
     with st.container(key="former"):
-        for digest, data in kept:
+        for digest, former in kept:
             if digest != preview:
-                st.image(data)
+                st.image(former)
 
 
 def _show_content(store: Store, run: Run) -> None:

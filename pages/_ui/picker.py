@@ -11,6 +11,7 @@ from nst_core import NSTError, Store, StoredPicture
 from pages._ui.chosen import Chosen, add_result, chosen
 from pages._ui.errors import plain, show_error
 from pages._ui.samples import add_sample, samples
+from pages._ui.thumbnails import show_picture
 from pages._ui.words import ago
 
 
@@ -82,7 +83,7 @@ def _grid(cells: Sequence[tuple[str, bytes | None]], columns: int = 4) -> int | 
                 if data is None:
                     st.caption("Its file is not there any more.")
                 else:
-                    st.image(data, width="stretch")
+                    show_picture(data)
                 key = f"take_{start + offset}"
                 if st.button(plain(name), key=key, width="stretch", disabled=data is None):
                     taken = start + offset

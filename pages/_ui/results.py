@@ -23,6 +23,7 @@ from nst_core import (
 from pages._ui.errors import show_error
 from pages._ui.runs import COMPARE, show_file
 from pages._ui.settings_fields import words_for
+from pages._ui.thumbnails import show_picture
 from pages._ui.words import duration, pixels
 
 METHODS = tuple(method for method in COLOR_METHODS if method != "none")
@@ -49,7 +50,7 @@ def show_result(store: Store, run: Run, snapshots: list[Snapshot]) -> None:
             preview = _corrected_preview(
                 store.place, shown.sha256, run.content.sha256, method, strength, _store=store
             )
-            st.image(preview, width="stretch")
+            show_picture(preview)
             st.caption(f"{words_for(method)} · strength {strength * 100:.0f} %")
         except NSTError as error:
             show_error(error)

@@ -8,6 +8,7 @@ import streamlit as st
 
 from nst_core import NSTError, Run, Store, cancel_run, local_executor, resume_run
 from pages._ui.errors import plain, show_error
+from pages._ui.thumbnails import show_picture
 from pages._ui.words import COLORS, ICONS, ago, progress_line
 
 STYLIZE = "pages/1_Stylize.py"
@@ -38,7 +39,7 @@ def show_file(store: Store, digest: str, caption: str | None = None) -> bool:
     except NSTError:
         st.caption("This picture is not there any more.")
         return False
-    st.image(data, caption=caption, width="stretch")
+    show_picture(data, caption=caption)
     return True
 
 

@@ -8,7 +8,7 @@ from nst_core import ConfigError, History, RunFilter, Store, Sweep, Sweeps, coun
 from pages._ui.errors import plain, show_error
 from pages._ui.live import tick
 from pages._ui.sweep_view_words import varied_words
-from pages._ui.thumbnails import thumbnail
+from pages._ui.thumbnails import show_picture, thumbnail
 from pages._ui.words import ago
 
 MOST_SWEEPS = 10
@@ -80,4 +80,4 @@ def _pictures(store: Store, sweep: Sweep) -> None:
     if shown := [data for data in found if data]:
         with st.container(horizontal=True, gap="small"):
             for data in shown:
-                st.image(data, width=EDGE // 2)
+                show_picture(data, width=EDGE // 2)

@@ -15,7 +15,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    sync_playwright,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 60_000  # ms, after which what a test waits for is said not to come
@@ -100,7 +107,8 @@ class Visitor:
         self.context.set_default_timeout(PATIENCE)
         self.strangers: list[str] = []
         self.complaints: list[str] = []
-        self.context.on("request", lambda request: self._note_request(request.url))
+        self.fetched: list[str] = []  # pictures that did not come along with their page
+        self.context.on("request", self._note_request)
         self.context.on("console", self._note_console)
         self.context.on("weberror", lambda error: self.complaints.append(str(error.error)))
 
@@ -110,7 +118,10 @@ class Visitor:
         page.locator(".st-key-bar").wait_for()
         return page
 
-    def _note_request(self, url: str) -> None:
+    def _note_request(self, request: Request) -> None:
+        url = request.url
+        if request.resource_type == "image" and "/media/" in url:
+            self.fetched.append(url)
         if not url.startswith((self.server.url, "data:", "blob:")):
             self.strangers.append(url)
 

@@ -18,6 +18,8 @@ from tests.browser.test_bench import CONTENT, SETTINGS, STYLE, at, wait_for_poin
 from tests.browser.ticks import Traffic, feed, played_run, resident_megabytes
 from tests.lab import until
 
+pytestmark = pytest.mark.alone
+
 LIVE = StyleTransferConfig(**SETTINGS | {"steps": 50_000, "outputs": 1})
 LISTENING = "0A"
 TICKS = 150
