@@ -10,11 +10,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, NoReturn
 
 from nst_core.errors import ConfigError, NSTError
-from training.settings import flag, settings
+from training.settings import ClusterConfig, Settings, TrainingConfig, flag
 
 DESCRIPTION = "Train VGG-19's convolutions on textures that are generated, and ship the result."
 
@@ -47,7 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
     """Make the parser of all commands."""
     parser = _Parser(prog="python -m training", description=DESCRIPTION, allow_abbrev=False)
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
-    for add in (_add_sheet, _add_train, _add_score, _add_export):
+    for add in (_add_sheet, _add_cluster, _add_train, _add_score, _add_export):
         add(commands)
     return parser
 
@@ -107,6 +108,31 @@ def read_ids(text: str) -> Sequence[int]:
         raise ConfigError(f"--ids: {text!r} names no textures; write 0:64 or 3,9,12") from None
 
 
+# cluster
+
+
+def _add_cluster(commands: Any) -> None:
+    parser = commands.add_parser(
+        "cluster",
+        help="learn filters by clustering: minutes on a CPU",
+        description="Learn filters layer by layer, without a gradient, and write the weights as "
+        "float16 with a description beside them. They may also start a training.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--to", metavar="FILE.pth", required=True, help="the file; FILE.json is written too"
+    )
+    parser.add_argument("--resume", action="store_true", help="go on from FILE.part")
+    _add_settings(parser, ClusterConfig)
+    parser.set_defaults(run=_cluster)
+
+
+def _cluster(options: argparse.Namespace) -> int:
+    from training.cli_cluster import run_cluster
+
+    return run_cluster(options, _say)
+
+
 # train
 
 
@@ -131,15 +157,19 @@ def _add_train(commands: Any) -> None:
     parser.add_argument(
         "--save-every", type=float, metavar="N", default=5.0, help="minutes (default 5)"
     )
+    _add_settings(parser, TrainingConfig)
+    parser.set_defaults(run=_train)
+
+
+def _add_settings(parser: argparse.ArgumentParser, kind: type[Settings]) -> None:
     group = parser.add_argument_group("settings")
-    for one in settings():
+    for one in fields(kind):
         group.add_argument(
             flag(one.name),
             type=type(one.default),
             metavar="LAYER" if one.name == "layers" else "N",
             help=f"{one.metadata['help']} (default {one.default})".replace("%", "%%"),
         )
-    parser.set_defaults(run=_train)
 
 
 def _train(options: argparse.Namespace) -> int:

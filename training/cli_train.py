@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from nst_core.device import describe_device, is_out_of_memory, resolve_device
 from nst_core.errors import CheckpointError, ConfigError, OutOfMemoryError
 from nst_core.weights import find_weights
 from training.checkpoint import NAME, Checkpoint, load_checkpoint, save_checkpoint
-from training.settings import TrainingConfig, flag, settings
+from training.settings import TrainingConfig, flag
 from training.train import Record, Trainer
 
 LINE_EVERY = 30.0  # seconds; of lines where no terminal shows a bar
@@ -99,7 +100,7 @@ def _resumed(
 
 
 def _given(options: argparse.Namespace) -> dict[str, Any]:
-    values = {one.name: getattr(options, one.name) for one in settings()}
+    values = {one.name: getattr(options, one.name) for one in fields(TrainingConfig)}
     return {name: value for name, value in values.items() if value is not None}
 
 

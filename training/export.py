@@ -19,6 +19,7 @@ from nst_core.paths import write_atomically
 from training.checkpoint import Checkpoint
 from training.evaluate import SIZE, TEXTURES, evaluate, score
 from training.network import folded
+from training.settings import Settings
 from training.textures import FAMILIES
 from training.train import Record
 
@@ -58,27 +59,41 @@ def loss_curve(history: Sequence[Record], points: int = CURVE_POINTS) -> dict[st
     }
 
 
-def description(checkpoint: Checkpoint, data: bytes, held_out: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what stands beside the weights `data`."""
-    config = checkpoint.config
-    command = f"python -m training train --out FOLDER {config.to_words()}".rstrip()
-    if checkpoint.start:
-        command += f" --start {checkpoint.start['name']}"
+def description(command: str, config: Settings, crops_seen: int) -> dict[str, Any]:
+    """Return what stands beside any weights: how they were made."""
     return {
-        "sha256": hashlib.sha256(data).hexdigest(),
-        "bytes": len(data),
         "trained_on": "synthetic textures",
-        "command": command,
-        "start": dict(checkpoint.start),
-        "steps_done": checkpoint.step,
-        "layers": list(config.trained_layers),
-        "crops_seen": checkpoint.step * config.textures * config.crops,
+        "command": f"python -m training {command} {config.to_words()}".rstrip(),
+        "layers": list(config.chosen_layers),
+        "crops_seen": crops_seen,
         "settings": config.to_dict(),
         "families": list(FAMILIES),
         "versions": {"torch": str(torch.__version__), "python": platform.python_version()},
-        "held_out": dict(held_out),
-        "curve": loss_curve(checkpoint.history),
     }
+
+
+def write_weights(
+    weights: Mapping[str, Tensor], path: Path, found: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Write weights as float16 to `path`, and `found` beside them in JSON.
+
+    Returns:
+        `found` with the file's "sha256" and "bytes", as written.
+
+    Raises:
+        WeightsError: as `weights_bytes`, or a file cannot be written.
+    """
+    data = weights_bytes(weights)
+    found = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data), **found}
+    try:
+        write_atomically(path, data)
+        text = json.dumps(found, indent=1) + "\n"
+        write_atomically(path.with_suffix(".json"), text.encode())
+    except OSError as error:
+        raise WeightsError(
+            f"{path}: cannot be written ({error.strerror}); choose another place"
+        ) from None
+    return found
 
 
 def export(
@@ -101,21 +116,21 @@ def export(
     Raises:
         WeightsError: as `weights_bytes`, or a file cannot be written.
     """
-    network = checkpoint.trainer(device).network
+    config, network = checkpoint.config, checkpoint.trainer(device).network
     weights = folded(network)
-    data = weights_bytes(weights)
     written = {name: value.half().float() for name, value in weights.items()}
-    held_out = {
-        "embedding": evaluate(network, textures=textures, size=size),
-        "gram": score(written, textures=textures, size=size, device=device),
+    found = description(
+        "train --out FOLDER", config, checkpoint.step * config.textures * config.crops
+    )
+    if checkpoint.start:
+        found["command"] += f" --start {checkpoint.start['name']}"
+    found |= {
+        "start": dict(checkpoint.start),
+        "steps_done": checkpoint.step,
+        "held_out": {
+            "embedding": evaluate(network, textures=textures, size=size),
+            "gram": score(written, textures=textures, size=size, device=device),
+        },
+        "curve": loss_curve(checkpoint.history),
     }
-    found = description(checkpoint, data, held_out)
-    try:
-        write_atomically(path, data)
-        text = json.dumps(found, indent=1) + "\n"
-        write_atomically(path.with_suffix(".json"), text.encode())
-    except OSError as error:
-        raise WeightsError(
-            f"{path}: cannot be written ({error.strerror}); choose another place"
-        ) from None
-    return found
+    return write_weights(weights, path, found)

@@ -3,43 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import Field, asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, ClassVar
 
 from nst_core.config import LAYERS
 from nst_core.errors import ConfigError, LayerError
 
 
-def _setting(default: Any, low: float, high: float, help_text: str) -> Any:
+def setting(default: Any, low: float, high: float, help_text: str) -> Any:
+    """Return a field with a range."""
     return field(default=default, metadata={"low": low, "high": high, "help": help_text})
 
 
-@dataclass(frozen=True)
-class TrainingConfig:
-    """The settings of a training; with the device they decide every number in it.
+def layer_setting(verb: str) -> Any:
+    """Return the field that says how deep."""
+    return field(
+        default=LAYERS[-1], metadata={"help": f"{verb} {LAYERS[0]} to this layer, and no deeper"}
+    )
+
+
+class Settings:
+    """Settings of one kind of training; with the device they decide every number in it.
+
+    A subclass is a frozen dataclass of :func:`setting` and one :func:`layer_setting`, ``layers``.
 
     Raises:
         ConfigError: a value is out of its range.
         LayerError: VGG-19 has no such layer.
     """
 
-    steps: int = _setting(10_000, 1, 10**7, "optimiser steps")
-    textures: int = _setting(256, 2, 10**5, "textures in a step, none of them seen before")
-    crops: int = _setting(4, 2, 64, "crops of each texture")
-    size: int = _setting(96, 32, 512, "height and width of a crop, px")
-    seed: int = _setting(0, 0, 2**62, "of the start, the textures and their augmentation")
-    layers: str = field(
-        default=LAYERS[-1], metadata={"help": f"train {LAYERS[0]} to this layer, and no deeper"}
-    )
-    rate: float = _setting(1e-3, 1e-6, 1.0, "highest learning rate of AdamW")
-    weight_decay: float = _setting(0.02, 0.0, 10.0, "AdamW's, of convolutions and projections")
-    warmup: float = _setting(0.03, 0.0, 0.9, "share of the steps in which the rate rises")
-    temperature: float = _setting(0.1, 0.005, 10.0, "of the contrastive losses")
-    dimensions: int = _setting(48, 2, 512, "channels of which each head takes a Gram matrix")
-    jitter: float = _setting(1.25, 1.0, 2.0, "largest factor by which a crop is scaled up or down")
-    layer_weight: float = _setting(1.0, 0.0, 1e3, "of the layers' own contrastive losses")
-    variance_weight: float = _setting(2.0, 0.0, 1e3, "of filters that vary too little")
-    firing_weight: float = _setting(10.0, 0.0, 1e3, "of filters that fire too rarely or too often")
-    covariance_weight: float = _setting(1.0, 0.0, 1e3, "of filters that vary alike")
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+    layers: str
 
     def __post_init__(self) -> None:
         """Check each setting."""
@@ -53,7 +46,7 @@ class TrainingConfig:
                 raise ConfigError(f"{one.name} is {value}; it must be from {low} to {high}")
 
     @property
-    def trained_layers(self) -> tuple[str, ...]:
+    def chosen_layers(self) -> tuple[str, ...]:
         """The layers from conv1_1 to `layers`."""
         return LAYERS[: LAYERS.index(self.layers) + 1]
 
@@ -63,13 +56,57 @@ class TrainingConfig:
 
     def to_words(self) -> str:
         """Return the command-line options that give these settings, defaults left out."""
-        changed = [one for one in settings() if getattr(self, one.name) != one.default]
+        changed = [one for one in fields(self) if getattr(self, one.name) != one.default]
         return " ".join(f"{flag(one.name)} {getattr(self, one.name)}" for one in changed)
 
 
-def settings() -> tuple[Field[Any], ...]:
-    """Return the fields of TrainingConfig."""
-    return fields(TrainingConfig)
+@dataclass(frozen=True)
+class TrainingConfig(Settings):
+    """The settings of a training by backpropagation.
+
+    Raises:
+        ConfigError, LayerError: see Settings.
+    """
+
+    steps: int = setting(10_000, 1, 10**7, "optimiser steps")
+    textures: int = setting(256, 2, 10**5, "textures in a step, none of them seen before")
+    crops: int = setting(4, 2, 64, "crops of each texture")
+    size: int = setting(96, 32, 512, "height and width of a crop, px")
+    seed: int = setting(0, 0, 2**62, "of the start, the textures and their augmentation")
+    layers: str = layer_setting("train")
+    rate: float = setting(1e-3, 1e-6, 1.0, "highest learning rate of AdamW")
+    weight_decay: float = setting(0.02, 0.0, 10.0, "AdamW's, of convolutions and projections")
+    warmup: float = setting(0.03, 0.0, 0.9, "share of the steps in which the rate rises")
+    temperature: float = setting(0.1, 0.005, 10.0, "of the contrastive losses")
+    dimensions: int = setting(48, 2, 512, "channels of which each head takes a Gram matrix")
+    jitter: float = setting(1.25, 1.0, 2.0, "largest factor by which a crop is scaled up or down")
+    layer_weight: float = setting(1.0, 0.0, 1e3, "of the layers' own contrastive losses")
+    variance_weight: float = setting(2.0, 0.0, 1e3, "of filters that vary too little")
+    firing_weight: float = setting(10.0, 0.0, 1e3, "of filters that fire too rarely or too often")
+    covariance_weight: float = setting(1.0, 0.0, 1e3, "of filters that vary alike")
+
+
+@dataclass(frozen=True)
+class ClusterConfig(Settings):
+    """The settings of a clustering, layer by layer.
+
+    Raises:
+        ConfigError, LayerError: see Settings.
+    """
+
+    textures: int = setting(400, 1, 10**5, "textures, one crop of each")
+    size: int = setting(96, 64, 512, "height and width of a crop, px")
+    seed: int = setting(0, 0, 2**62, "of the crops, the patches, the clusters and the random share")
+    layers: str = layer_setting("cluster")
+    patches: int = setting(16_000, 1_000, 10**7, "patches that are clustered in a layer")
+    rounds: int = setting(8, 1, 1000, "of k-means")
+    whitening: float = setting(
+        0.5, 1e-6, 1e6, "variance that whitening adds, in the mean variance: lower is whiter"
+    )
+    colors: int = setting(16, 6, 64, "filters for colours")
+    random_share: float = setting(0.5, 0.0, 1.0, "of the other filters that are random")
+    lowest: float = setting(-0.5, -10.0, 10.0, "threshold of a cluster, in its deviation, from")
+    highest: float = setting(1.0, -10.0, 10.0, "the same, to")
 
 
 def flag(name: str) -> str:

@@ -110,7 +110,7 @@ class Trainer:
         self.step = 0
         self.history: list[Record] = []
         random = torch.Generator().manual_seed(config.seed)
-        network = TextureNetwork(config.trained_layers, dimensions=config.dimensions, random=random)
+        network = TextureNetwork(config.chosen_layers, dimensions=config.dimensions, random=random)
         self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if start is not None:
             self.network.start_from(start, draw_batch(config, 0, self.device).flatten(0, 1))
