@@ -114,7 +114,9 @@ class Checkpoint:
         """Raise CheckpointError unless the run has the same settings, pictures and weights."""
         mine = StyleTransferConfig(**json.loads(self.config)).model_dump()
         theirs = config.model_dump()
-        changed = [name for name in theirs if theirs[name] != mine[name] and name != "device"]
+        # Which weights these are, the fingerprint of the inputs says, whatever they are called
+        free = ("device", "weights")
+        changed = [name for name in theirs if theirs[name] != mine[name] and name not in free]
         if changed:
             raise CheckpointError(
                 f"the checkpoint was made with other settings ({', '.join(changed)}); continue "
@@ -123,5 +125,5 @@ class Checkpoint:
         if inputs != self.inputs:
             raise CheckpointError(
                 "the checkpoint was made with other pictures, masks or network weights; continue "
-                "with the same, or start anew"
+                "with the same, or start anew (weights that were auto may be another file now)"
             )

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 from nst_core import __version__
 from nst_core.cli_settings import add_settings, read_settings
 from nst_core.cli_sweep_options import add_sweep_options
-from nst_core.errors import ConfigError, NSTError
+from nst_core.errors import ConfigError, NSTError, WeightsError
 
 DESCRIPTION = "NST Lab: neural style transfer experiments."
 
@@ -204,27 +204,50 @@ def _add_weights(commands: Any) -> None:
         "verify", help="check a weights file: its hash, shapes and layers"
     )
     verified.add_argument(
-        "file", metavar="FILE", nargs="?", help="the file; by default the weights in use"
+        "file",
+        metavar="FILE",
+        nargs="?",
+        help="the file, or imagenet or textures; by default the weights in use",
     )
     verified.set_defaults(run=_weights_verify)
 
 
 def _weights_list(options: argparse.Namespace) -> int:
+    from nst_core.shipped import shipped_path
     from nst_core.weights import IMAGENET_MEGABYTES, imagenet_path
 
     given = os.environ.get("NST_WEIGHTS")
     path = imagenet_path()
     absent = f"not here ({IMAGENET_MEGABYTES} MB): 'python -m nst_core weights fetch' gets them"
     rows = [
-        ("NST_WEIGHTS", given or "not set"),
-        ("imagenet", str(path) if path else absent),
-        ("untrained", "always there: random filters, fixed seed"),
+        ("NST_WEIGHTS", [given or "not set"]),
+        ("imagenet", [str(path) if path else absent]),
+        ("textures", _shipped_lines()),
+        ("untrained", ["always there: random filters, fixed seed"]),
     ]
-    used = 0 if given else 1 if path else 2
-    for index, (name, state) in enumerate(rows):
-        print(f"{'*' if index == used else ' '} {name:<12} {state}")
+    used = 0 if given else 1 if path else 2 if shipped_path() else 3
+    for index, (name, lines) in enumerate(rows):
+        print(f"{'*' if index == used else ' '} {name:<12} {lines[0]}")
+        for line in lines[1:]:
+            print(f"{'':<14} {line}")
     print("* is what weights=auto takes without a download")
     return 0
+
+
+def _shipped_lines() -> list[str]:
+    """Return what there is to say of the weights that ship, or what is wrong with them."""
+    from nst_core.shipped import SHIPPED_ORIGIN
+    from nst_core.weights import find_weights
+
+    try:
+        weights, _ = find_weights("textures")
+    except WeightsError as error:
+        return [str(error)]
+    return [str(weights.path), SHIPPED_ORIGIN, _reach(weights.layers), f"sha256 {weights.sha256}"]
+
+
+def _reach(layers: Sequence[str]) -> str:
+    return f"{layers[0]} to {layers[-1]} ({len(layers)})"
 
 
 def _weights_fetch(options: argparse.Namespace) -> int:
@@ -238,13 +261,12 @@ def _weights_fetch(options: argparse.Namespace) -> int:
 
 
 def _weights_verify(options: argparse.Namespace) -> int:
-    os.environ.setdefault("NST_OFFLINE", "1")  # verifying is no reason to download
     from nst_core.weights import find_weights
 
-    weights, _ = find_weights(options.file or "auto")
+    weights, _ = find_weights(options.file or "auto", download=False)
     print(f"{weights.name}: good; {weights.origin}")
     print(f"sha256   {weights.sha256}")
-    print(f"layers   {weights.layers[0]} to {weights.layers[-1]} ({len(weights.layers)})")
+    print(f"layers   {_reach(weights.layers)}")
     return 0
 
 

@@ -146,7 +146,8 @@ class StyleTransferConfig(BaseModel):
     # The network
     weights: str = _field(
         "auto",
-        "Network weights: auto (the first found), imagenet, untrained, or the path of a file.",
+        "Network weights: auto (the first found), imagenet, textures (which ship with NST Lab), "
+        "untrained, or the path of a file.",
         min_length=1,
     )
     normalize_activations: bool = _field(

@@ -78,7 +78,7 @@ class Weights:
     """Which weights an encoder holds.
 
     Attributes:
-        name: ``"imagenet"``, ``"untrained"``, or the file's name.
+        name: ``"imagenet"``, ``"textures"``, ``"untrained"``, or the file's name.
         sha256: of the file; for the untrained network, of its tensors.
         layers: the layers they reach, from ``conv1_1``.
         origin: which they are and why these, in a sentence.

@@ -1,7 +1,8 @@
 """Where VGG-19's weights come from, and the encoder made of them.
 
 The order for ``"auto"``: the file named by ``NST_WEIGHTS``; ImageNet's weights where they were
-fetched before (by NST Lab or by torch.hub); their download; the untrained network.
+fetched before (by NST Lab or by torch.hub); their download; the weights that ship with NST Lab.
+Where those were deleted, the untrained network, which else is used by its name alone.
 """
 
 from __future__ import annotations
@@ -9,13 +10,9 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import pickle
 import time
-import warnings
-import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -25,23 +22,12 @@ from torch import Tensor
 
 from nst_core import calibration
 from nst_core.config import LAYERS
-from nst_core.download import (
-    BackgroundFetch,
-    NoNetworkError,
-    Progress,
-    fetch,
-    sha256_of,
-)
+from nst_core.download import BackgroundFetch, NoNetworkError, Progress, fetch
 from nst_core.errors import WeightsError
 from nst_core.paths import weights_folder
-from nst_core.vgg import (
-    CHANNELS,
-    VGG19Encoder,
-    Weights,
-    available_layers,
-    check_layers,
-    weight_names,
-)
+from nst_core.shipped import SHIPPED_FILE, SHIPPED_ORIGIN, check_shipped, shipped_path
+from nst_core.state_dicts import file_sha256, read_state_dict
+from nst_core.vgg import VGG19Encoder, Weights, available_layers, check_layers
 
 logger = logging.getLogger(__name__)
 
@@ -122,8 +108,8 @@ def find_weights(
     """Find, read and check network weights.
 
     Args:
-        setting: ``"auto"``, ``"imagenet"``, ``"untrained"``, or the path of a state dict with
-            torchvision's names.
+        setting: ``"auto"``, ``"imagenet"``, ``"textures"`` (those that ship), ``"untrained"``, or
+            the path of a state dict with torchvision's names.
         download: whether ``"auto"`` may fetch ImageNet's weights.
 
     Returns:
@@ -132,26 +118,17 @@ def find_weights(
     Raises:
         WeightsError: the weights asked for are missing, damaged or of wrong shapes.
     """
-    if setting == "untrained":
-        return _untrained("untrained (random filters), as asked for")
     if setting == "auto" and download and not os.environ.get("NST_WEIGHTS"):
         for _ in try_imagenet():
             pass
-    path, name, origin = _file_in_use(setting)
+    path, name, origin = _source(setting, download)
     if path is None:
-        return _untrained(_why_untrained(download))
-    return _imagenet(path) if name == "imagenet" else _from_file(path, origin)
-
-
-def _why_untrained(download: bool) -> str:
-    reason = ""
-    if download:
-        offline = os.environ.get("NST_OFFLINE")
-        reason = " and NST_OFFLINE is set" if offline else " and no network answered"
-    return (
-        f"untrained (random filters), since ImageNet's are not here{reason}; "
-        "'python -m nst_core weights fetch' gets them"
-    )
+        return _untrained(origin)
+    if name == "imagenet":
+        _check_imagenet(path)
+    state_dict = read_state_dict(path)
+    layers = available_layers(state_dict)
+    return Weights(name, file_sha256(path), layers, origin, path.resolve()), state_dict
 
 
 class WeightsInUse(NamedTuple):
@@ -172,35 +149,58 @@ def weights_in_use(setting: str = "auto") -> WeightsInUse:
     Raises:
         WeightsError: the weights asked for are missing, damaged or of wrong shapes.
     """
-    if setting == "untrained":
-        return WeightsInUse(
-            "untrained", LAYERS, "untrained (random filters), as asked for", ("untrained", 0, 0)
-        )
-    path, name, origin = _file_in_use(setting)
+    path, name, origin = _source(setting, False)
     if path is None:
-        return WeightsInUse("untrained", LAYERS, _why_untrained(False), ("untrained", 0, 0))
+        return WeightsInUse(name, LAYERS, origin, (name, 0, 0))
     try:
         stat = path.stat()
     except OSError:
         raise WeightsError(f"{path}: there is no such weights file; check the path") from None
     stamp = (str(path.resolve()), stat.st_size, stat.st_mtime_ns)
-    return WeightsInUse(name or path.name, _layers_of(*stamp), origin, stamp)
+    return WeightsInUse(name, _layers_of(*stamp), origin, stamp)
 
 
-def _file_in_use(setting: str) -> tuple[Path | None, str, str]:
-    """Return the file that ``setting`` takes, what it is called (if not by its name), and why."""
+class _Source(NamedTuple):
+    """The file that a setting takes (None is the untrained network), its name, and why."""
+
+    path: Path | None
+    name: str
+    origin: str
+
+
+def _source(setting: str, download: bool) -> _Source:
+    """Return what ``setting`` takes; ``download`` says whether a download was tried before."""
     given = os.environ.get("NST_WEIGHTS")
     if setting == "auto" and given:
-        return Path(given), "", f"the file {given}, named by NST_WEIGHTS"
+        return _Source(Path(given), Path(given).name, f"the file {given}, named by NST_WEIGHTS")
     if setting in ("auto", "imagenet"):
         path = imagenet_path()
-        if path is None and setting == "imagenet":
-            raise WeightsError(
-                "ImageNet's weights are not on this machine; fetch them with "
-                "'python -m nst_core weights fetch', or choose weights=untrained"
-            )
-        return path, "imagenet", "ImageNet (torchvision's IMAGENET1K_V1)"
-    return Path(setting), "", f"the file {setting}, as asked for"
+        if path is not None:
+            return _Source(path, "imagenet", "ImageNet (torchvision's IMAGENET1K_V1)")
+        if setting == "auto":
+            return _last_source(download)
+        raise WeightsError(
+            "ImageNet's weights are not on this machine; fetch them with "
+            "'python -m nst_core weights fetch', or choose weights=textures"
+        )
+    if setting == "textures":
+        return _Source(check_shipped(), "textures", f"{SHIPPED_ORIGIN}, as asked for")
+    if setting == "untrained":
+        return _Source(None, "untrained", "untrained (random filters), as asked for")
+    return _Source(Path(setting), Path(setting).name, f"the file {setting}, as asked for")
+
+
+def _last_source(download: bool) -> _Source:
+    """Return what ``auto`` takes without ImageNet's weights."""
+    tried = ""
+    if download:
+        offline = os.environ.get("NST_OFFLINE")
+        tried = " and NST_OFFLINE is set" if offline else " and no network answered"
+    why = f"ImageNet's are not here{tried}; 'python -m nst_core weights fetch' gets them"
+    if shipped_path() is not None:
+        return _Source(check_shipped(), "textures", f"{SHIPPED_ORIGIN}, since {why}")
+    missing = f"since {SHIPPED_FILE}, which ships with NST Lab, is missing, and {why}"
+    return _Source(None, "untrained", f"untrained (random filters), {missing}")
 
 
 @lru_cache
@@ -208,20 +208,12 @@ def _layers_of(path: str, size: int, modified: int) -> tuple[str, ...]:
     return available_layers(read_state_dict(Path(path)))
 
 
-def _imagenet(path: Path) -> tuple[Weights, dict[str, Tensor]]:
-    if not _hash(path).startswith(IMAGENET_SHA256_PREFIX):
+def _check_imagenet(path: Path) -> None:
+    if not file_sha256(path).startswith(IMAGENET_SHA256_PREFIX):
         raise WeightsError(
             f"{path}: damaged (its SHA-256 does not begin with {IMAGENET_SHA256_PREFIX}); fetch "
             "it anew with 'python -m nst_core weights fetch'"
         )
-    weights, state_dict = _from_file(path, "ImageNet (torchvision's IMAGENET1K_V1)")
-    return replace(weights, name="imagenet"), state_dict
-
-
-def _from_file(path: Path, origin: str) -> tuple[Weights, dict[str, Tensor]]:
-    state_dict = read_state_dict(path)
-    layers = available_layers(state_dict)
-    return Weights(path.name, _hash(path), layers, origin, path.resolve()), state_dict
 
 
 def _untrained(origin: str) -> tuple[Weights, dict[str, Tensor]]:
@@ -234,78 +226,6 @@ def _untrained(origin: str) -> tuple[Weights, dict[str, Tensor]]:
     for name in sorted(state_dict):
         digest.update(name.encode() + state_dict[name].numpy().tobytes())
     return Weights("untrained", digest.hexdigest(), LAYERS, origin, None), state_dict
-
-
-def _hash(path: Path) -> str:
-    stat = path.stat()
-    return _hash_once(path.resolve(), stat.st_size, stat.st_mtime_ns)
-
-
-@lru_cache
-def _hash_once(path: Path, size: int, modified: int) -> str:
-    return sha256_of(path)
-
-
-def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """Read the convolutions of a state dict, as float32.
-
-    Raises:
-        WeightsError: the file is missing, truncated, holds something else than tensors (it is
-            never executed), lacks ``conv1_1``, or has a tensor of a wrong shape.
-    """
-    if not path.is_file():
-        raise WeightsError(f"{path}: there is no such weights file; check the path")
-    try:
-        with warnings.catch_warnings():  # torch warns of pickles that it then refuses anyway
-            warnings.simplefilter("ignore")
-            loaded = torch.load(
-                path, weights_only=True, map_location="cpu", mmap=zipfile.is_zipfile(path)
-            )
-    except pickle.UnpicklingError:
-        raise WeightsError(
-            f"{path}: not a state dict of tensors alone, and so not loaded; save it with "
-            "torch.save(model.state_dict(), path)"
-        ) from None
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, AttributeError) as error:
-        reason = str(error).partition("\n")[0][:120]
-        raise WeightsError(
-            f"{path}: cannot be read as network weights ({reason}); it may be truncated: fetch "
-            "or save it again"
-        ) from None
-    if not isinstance(loaded, Mapping):
-        raise WeightsError(f"{path}: holds a {type(loaded).__name__}, not a state dict")
-    return _checked(loaded, path)
-
-
-def _checked(loaded: Mapping[str, object], path: Path) -> dict[str, Tensor]:
-    tensors = {
-        name: value
-        for name, value in loaded.items()
-        if isinstance(name, str) and isinstance(value, Tensor)
-    }
-    layers = available_layers(tensors)
-    if not layers:
-        raise WeightsError(
-            f"{path}: no convolutions of VGG-19 in it; names must be torchvision's, from "
-            "features.0.weight on"
-        )
-    result, inputs = {}, 3
-    for layer in layers:
-        outputs = CHANNELS[layer]
-        for name, shape in zip(
-            weight_names(layer), ((outputs, inputs, 3, 3), (outputs,)), strict=True
-        ):
-            value = tensors[name]
-            if tuple(value.shape) != shape:
-                raise WeightsError(
-                    f"{path}: {name} ({layer}) has the shape {tuple(value.shape)}, and VGG-19 "
-                    f"needs {shape}; these are another network's weights"
-                )
-            if not value.is_floating_point() or not bool(value.isfinite().all()):
-                raise WeightsError(f"{path}: {name} ({layer}) holds values that are not finite")
-            result[name] = value.float()
-        inputs = outputs
-    return result
 
 
 def load_encoder(

@@ -237,7 +237,7 @@ def test_weights_list_marks_what_is_used(
     monkeypatch.delenv("NST_WEIGHTS")
     assert main(["weights", "list"]) == 0
     text = capsys.readouterr().out
-    assert re.search(r"^\* untrained", text, re.MULTILINE)
+    assert re.search(r"^\* textures", text, re.MULTILINE)
     assert "548 MB" in text
 
 

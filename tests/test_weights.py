@@ -15,14 +15,9 @@ from nst_core import weights
 from nst_core.config import LAYERS
 from nst_core.download import NoNetworkError
 from nst_core.errors import LayerError, WeightsError
+from nst_core.state_dicts import read_state_dict
 from nst_core.vgg import weight_names
-from nst_core.weights import (
-    find_weights,
-    load_encoder,
-    read_state_dict,
-    wants_download,
-    weights_in_use,
-)
+from nst_core.weights import find_weights, load_encoder, wants_download, weights_in_use
 from tests.conftest import random_state_dict
 
 FEW = LAYERS[:3]
@@ -84,7 +79,7 @@ def test_what_torch_hub_fetched_is_used(home: Path, monkeypatch: pytest.MonkeyPa
     assert found.layers == FEW
 
 
-def test_without_a_network_the_untrained_are_taken_and_nobody_waits_again(
+def test_without_a_network_those_that_ship_are_taken_and_nobody_waits_again(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("NST_OFFLINE")
@@ -97,7 +92,7 @@ def test_without_a_network_the_untrained_are_taken_and_nobody_waits_again(
     monkeypatch.setattr(weights, "fetch", no_answer)
     assert wants_download()
     found, _ = find_weights()
-    assert found.name == "untrained"
+    assert found.name == "textures"
     assert "no network answered" in found.origin
     assert "weights fetch" in found.origin
     assert not wants_download()
@@ -266,7 +261,8 @@ def test_what_is_in_use_is_what_is_found(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = save(tmp_path / "given.pth", random_state_dict(FEW, seed=2))
-    assert weights_in_use("auto")[:2] == ("untrained", LAYERS)
+    assert weights_in_use("auto")[:2] == ("textures", LAYERS)
+    assert weights_in_use("untrained")[:2] == ("untrained", LAYERS)
     assert "ImageNet's are not here" in weights_in_use("auto").origin
     assert "as asked for" in weights_in_use("untrained").origin
     with pytest.raises(WeightsError, match=r"not on this machine; fetch them"):
@@ -319,5 +315,5 @@ def test_asking_what_is_in_use_computes_and_fetches_nothing(
 ) -> None:
     monkeypatch.delenv("NST_OFFLINE")
     monkeypatch.setattr(weights, "fetch", lambda *a, **k: pytest.fail("a download was begun"))
-    assert weights_in_use("auto").name == "untrained"
+    assert weights_in_use("auto").name == "textures"
     assert not home.exists()

@@ -70,7 +70,7 @@ def learn(config: ClusterConfig, known: Mapping[str, Tensor] | None = None) -> G
         Each layer as soon as it is there.
     """
     known = known or {}
-    x = _normalized(draw_textures(range(config.textures), 1, config.size, seed=config.seed)[:, 0])
+    x = _normalized(draw_crops(config))
     for layer in config.chosen_layers:
         began = time.perf_counter()
         if layer.endswith("_1") and layer != LAYERS[0]:
@@ -90,6 +90,22 @@ def learn(config: ClusterConfig, known: Mapping[str, Tensor] | None = None) -> G
             yield Learned(layer, weight, bias, float(fires.mean()), float(fires.min()), seconds)
 
 
+def draw_crops(config: ClusterConfig) -> Tensor:
+    """Draw one crop of each texture, ``(textures, 3, size, size)``, each at a zoom of its own.
+
+    Pictures are smooth in most places, and textures are not: enlarged up to ``zoom`` times they
+    have flat parts and soft slopes as well. Without them, filters that answer to these are found
+    by chance, and one such filter can outweigh a layer.
+    """
+    crops = draw_textures(range(config.textures), 1, config.size, seed=config.seed)[:, 0]
+    random = torch.Generator().manual_seed(config.seed)
+    for k, share in enumerate(torch.rand(len(crops), generator=random).tolist()):
+        side = round(config.size / config.zoom**share)
+        small = crops[k : k + 1, :, :side, :side]
+        crops[k] = F.interpolate(small, (config.size, config.size), mode="bicubic")[0].clamp(0, 1)
+    return crops
+
+
 def _normalized(crops: Tensor) -> Tensor:
     mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
     return (crops - mean) / std
@@ -104,6 +120,7 @@ def _filters(
 ) -> tuple[Tensor, Tensor]:
     """Return a layer's weight and bias from its input ``(B, C, H, W)``."""
     inputs, count = x.shape[1], CHANNELS[layer] - config.colors
+    wanted, count = count, round(count * config.choice)
     if layer == LAYERS[0]:
         colors = color_filters(x, config.colors, random)
     else:
@@ -125,8 +142,29 @@ def _filters(
     thresholds = config.lowest + span * torch.rand(count, generator=random)
     bias = -(rows @ mean) - thresholds
     bias[count - drawn :] = 0  # random filters answer to half of what there is
-    weight = torch.cat([colors[0], rows.view(count, inputs, 3, 3)])
-    return weight, torch.cat([colors[1], bias])
+    weight = rows.view(count, inputs, 3, 3)
+    kept = torch.cat(
+        [
+            start + steadiest(x, weight[start:end], bias[start:end], number)
+            for start, end, number in (
+                (0, count - drawn, wanted - round(wanted * config.random_share)),
+                (count - drawn, count, round(wanted * config.random_share)),
+            )
+        ]
+    )
+    return torch.cat([colors[0], weight[kept]]), torch.cat([colors[1], bias[kept]])
+
+
+def steadiest(x: Tensor, weight: Tensor, bias: Tensor, count: int) -> Tensor:
+    """Return the indices of the filters whose mean activation differs least from crop to crop.
+
+    A filter that is silent on most pictures and loud on a few makes a Gram matrix that is about
+    nothing else there.
+    """
+    parts = [_convolved(some, weight, bias).mean((2, 3)) for some in torch.split(x, _AT_ONCE)]
+    means = torch.cat(parts)
+    unsteadiness = means.square().mean(0) / means.mean(0).square().clamp(min=1e-12)
+    return unsteadiness.argsort()[:count].sort().values
 
 
 def color_filters(x: Tensor, count: int, random: torch.Generator) -> tuple[Tensor, Tensor]:

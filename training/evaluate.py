@@ -115,7 +115,7 @@ def score_file(weights: str | Path, **options: Any) -> dict[str, Any]:
     """Score a weights file; see :func:`score`, whose options these are.
 
     Args:
-        weights: a path, "imagenet" or "untrained" (see `nst_core.weights.find_weights`).
+        weights: a path, "textures", "imagenet" or "untrained" (`nst_core.weights.find_weights`).
 
     Raises:
         WeightsError: there is no such file, or it holds no weights of VGG-19.

@@ -98,15 +98,17 @@ class ClusterConfig(Settings):
     size: int = setting(96, 64, 512, "height and width of a crop, px")
     seed: int = setting(0, 0, 2**62, "of the crops, the patches, the clusters and the random share")
     layers: str = layer_setting("cluster")
-    patches: int = setting(16_000, 1_000, 10**7, "patches that are clustered in a layer")
+    patches: int = setting(12_000, 1_000, 10**7, "patches that are clustered in a layer")
     rounds: int = setting(8, 1, 1000, "of k-means")
     whitening: float = setting(
         0.5, 1e-6, 1e6, "variance that whitening adds, in the mean variance: lower is whiter"
     )
     colors: int = setting(16, 6, 64, "filters for colours")
     random_share: float = setting(0.5, 0.0, 1.0, "of the other filters that are random")
-    lowest: float = setting(-0.5, -10.0, 10.0, "threshold of a cluster, in its deviation, from")
-    highest: float = setting(1.0, -10.0, 10.0, "the same, to")
+    zoom: float = setting(4.0, 1.0, 16.0, "largest factor by which a crop is enlarged")
+    choice: float = setting(1.5, 1.0, 8.0, "filters made for each that is kept, the steadiest")
+    lowest: float = setting(-1.0, -10.0, 10.0, "threshold of a cluster, in its deviation, from")
+    highest: float = setting(0.5, -10.0, 10.0, "the same, to")
 
 
 def flag(name: str) -> str:

@@ -31,7 +31,7 @@ LISTS = {
     "averaging": "0, 0.9, 0.99",
     "stop_below": "0, 0.1, 1",
     "outputs": "1, 2",
-    "weights": "imagenet, untrained",
+    "weights": "imagenet, textures",
 }
 """Values to begin with where a range around the base setting would say little."""
 PICTURE_NOTES = {

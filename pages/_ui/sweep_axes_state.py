@@ -18,7 +18,7 @@ from pages._ui.chosen import chosen
 
 PICTURES = ("content", "style")
 DRAFT = "sweep_draft"
-EXAMPLES = {"integer": "100, 300", "number": "1e3, 1e4, 1e5", "text": "imagenet, untrained"}
+EXAMPLES = {"integer": "100, 300", "number": "1e3, 1e4, 1e5", "text": "imagenet, textures"}
 
 
 @dataclass

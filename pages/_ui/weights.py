@@ -9,6 +9,17 @@ from pages._ui.errors import plain, show_error
 from pages._ui.settings_state import VALUES
 
 MEGABYTE = 1e6
+INSTEAD = {
+    "textures": (
+        "NST Lab's own, trained on synthetic textures without any photograph, are here: you can "
+        "start with them at once."
+    ),
+    "untrained": (
+        "NST Lab's own are missing from this copy. An untrained network carries colour and coarse "
+        "texture, and you can start with it at once."
+    ),
+}
+"""What is in use where ImageNet's weights are missing, as the first visit hears of it."""
 
 
 def chosen_weights() -> str:
@@ -40,16 +51,16 @@ def weights_caption(setting: str = "auto") -> None:
 
 
 def weights_offer(*, first_visit: bool) -> None:
-    """Offer to fetch ImageNet's weights where they are missing; show the download's progress."""
+    """Offer to fetch ImageNet's weights where others stand in; show the download's progress."""
     try:
-        missing = weights_in_use("auto").name == "untrained"
+        instead = INSTEAD.get(weights_in_use("auto").name)
     except NSTError as error:
         show_error(error)
         return
-    st.fragment(_offer, run_every=1.0 if imagenet_fetch.is_running else None)(missing, first_visit)
+    st.fragment(_offer, run_every=1.0 if imagenet_fetch.is_running else None)(instead, first_visit)
 
 
-def _offer(missing: bool, first_visit: bool) -> None:
+def _offer(instead: str | None, first_visit: bool) -> None:
     fetch = imagenet_fetch
     if fetch.is_running:
         done, total = fetch.progress
@@ -62,14 +73,13 @@ def _offer(missing: bool, first_visit: bool) -> None:
         st.rerun(scope="app")
     if fetch.error is not None:
         show_error(fetch.error)
-    if not missing or (first_visit and st.session_state.get("weights_later")):
+    if instead is None or (first_visit and st.session_state.get("weights_later")):
         return
     with st.container(border=first_visit, key="weights_offer"):
         if first_visit:
             st.markdown(
                 "**Which network?** ImageNet's weights (548 MB, fetched once) carry strokes and "
-                "shapes. Without them an untrained network carries colour and coarse texture, "
-                "and you can start at once."
+                f"shapes best. {instead}"
             )
         with st.container(horizontal=True):
             if st.button(
@@ -78,7 +88,7 @@ def _offer(missing: bool, first_visit: bool) -> None:
                 fetch.start()
                 st.session_state["fetching"] = True
                 st.rerun(scope="app")
-            if first_visit and st.button("Start at once without", key="later"):
+            if first_visit and st.button("Start at once", key="later"):
                 st.session_state["weights_later"] = True
                 fetch.error = None
                 st.rerun(scope="app")

@@ -54,7 +54,7 @@ def lab(_empty: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
 
 
 @pytest.fixture
-def untrained(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Lab:
-    """Return a lab on a machine without network weights."""
+def newcomer(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Lab:
+    """Return a lab on a machine without network weights but those that ship."""
     monkeypatch.delenv("NST_WEIGHTS")
     return lab

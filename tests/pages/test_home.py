@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nst_core import Store, StyleTransferConfig, __version__
+from nst_core import Store, StyleTransferConfig, __version__, shipped
 from nst_core.download import BackgroundFetch, Progress
 from nst_core.engine import LocalExecutor
 from nst_core.errors import NSTError, WeightsError
@@ -40,25 +40,29 @@ def put_imagenet(lab: Lab) -> None:
     (folder / IMAGENET_FILE).write_bytes(lab.weights.read_bytes())
 
 
-def test_first_visit_says_what_is_here_and_offers_ways_in(untrained: Lab) -> None:
+def test_first_visit_says_what_is_here_and_offers_ways_in(newcomer: Lab) -> None:
     app = open_page()
     assert app.title[0].value == "NST Lab"
     assert "bench for neural style transfer" in app.markdown[0].value
     assert [link.value for link in app.page_link][:2] == ["Home", "Stylize"]
     assert keys(app) == ["try", "new", "fetch", "later"]
     assert images(app) == [(ROOT / "docs" / "images" / "home.jpg").read_bytes()]
-    assert "Which network?" in said(app)
+    offer = said(app, "markdown")
+    assert "ImageNet's weights (548 MB, fetched once) carry strokes and shapes best" in offer
+    assert "trained on synthetic textures without any photograph, are here" in offer
     assert "548 MB" in app.button(key="fetch").label
+    assert app.button(key="later").label == "Start at once"
     assert "None yet. **Try it** starts the first one." in said(app)
     assert not app.error
 
 
-def test_status_says_device_memory_weights_and_place(untrained: Lab) -> None:
+def test_status_says_device_memory_weights_and_place(newcomer: Lab) -> None:
     status = read(open_page().caption[-1].value)
     assert "cores" in status
     assert "GiB of memory" in status
-    assert "weights: untrained (random filters), since ImageNet's are not here" in status
-    assert f"data in {untrained.folder}" in status
+    textures = "weights: VGG-19 trained on synthetic textures (ships with NST Lab)"
+    assert f"{textures}, since ImageNet's are not here" in status
+    assert f"data in {newcomer.folder}" in status
     assert __version__ in status
 
 
@@ -122,15 +126,15 @@ def test_run_whose_pictures_are_gone_is_listed_without(lab: Lab) -> None:
     assert "not there any more" in said(app)
 
 
-def test_start_at_once_without_hides_the_offer(untrained: Lab) -> None:
+def test_start_at_once_hides_the_offer(newcomer: Lab) -> None:
     app = click(open_page(), "later")
     assert keys(app) == ["try", "new"]
     assert "Which network?" not in said(app)
     assert "later" in keys(open_page())  # another tab has not decided
 
 
-def test_start_at_once_without_hides_the_offer_after_a_failed_fetch(
-    untrained: Lab, fetches: Fetches
+def test_start_at_once_hides_the_offer_after_a_failed_fetch(
+    newcomer: Lab, fetches: Fetches
 ) -> None:
     fetch = fetches(broken)
     app = click(open_page(), "fetch")
@@ -139,8 +143,34 @@ def test_start_at_once_without_hides_the_offer_after_a_failed_fetch(
     assert "later" not in keys(click(app, "later"))
 
 
-def test_offer_is_short_once_there_are_runs(untrained: Lab) -> None:
-    untrained.submit()
+def test_offer_says_so_where_nothing_ships(
+    newcomer: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shipped, "SHIPPED_FOLDER", tmp_path)
+    app = open_page()
+    assert keys(app) == ["try", "new", "fetch", "later"]
+    assert "NST Lab's own are missing from this copy" in said(app, "markdown")
+    assert "synthetic textures" not in said(app)
+    assert "weights: untrained (random filters), since vgg19_textures.pth" in said(app, "caption")
+
+
+def test_weights_that_ship_but_are_damaged_are_said_in_words(
+    newcomer: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shipped, "SHIPPED_FOLDER", tmp_path)
+    (tmp_path / "vgg19_textures.pth").write_bytes(b"half of it")
+    (tmp_path / "vgg19_textures.json").write_text('{"sha256": "0123456789abcdef"}')
+    app = open_page()
+    assert "vgg19_textures.pth: damaged (its SHA-256 is" in said(app, "error")
+    assert "weights=untrained" in said(app, "error")
+    click(app, "try")
+    assert newcomer.store.count() == 0
+    app = open_stylize()
+    assert "vgg19_textures.pth: damaged (its SHA-256 is" in said(app, "error")
+
+
+def test_offer_is_short_once_there_are_runs(newcomer: Lab) -> None:
+    newcomer.submit()
     app = open_page()
     assert "fetch" in keys(app)
     assert "later" not in keys(app)
@@ -158,14 +188,14 @@ def broken() -> Iterator[Progress]:
     raise WeightsError("the download of http://x.example broke off")
 
 
-def test_fetch_shows_progress_and_then_the_weights(untrained: Lab, fetches: Fetches) -> None:
+def test_fetch_shows_progress_and_then_the_weights(newcomer: Lab, fetches: Fetches) -> None:
     connected, arrived = threading.Event(), threading.Event()
 
     def begin() -> Iterator[Progress]:
         assert connected.wait(60)
         yield Progress(137_000_000, 548_000_000)
         assert arrived.wait(60)
-        put_imagenet(untrained)
+        put_imagenet(newcomer)
 
     fetch = fetches(begin)
     app = click(open_page(), "fetch")
@@ -186,7 +216,7 @@ def test_fetch_shows_progress_and_then_the_weights(untrained: Lab, fetches: Fetc
 
 
 def test_fetch_without_a_network_says_so_and_can_be_tried_again(
-    untrained: Lab, fetches: Fetches, monkeypatch: pytest.MonkeyPatch
+    newcomer: Lab, fetches: Fetches, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -20,7 +20,7 @@ from tests.pages.bench import (
 from tests.pages.inputs import LAKE, PHOTO, loaded, names, run_now, style_buttons, with_pictures
 
 
-def test_first_visit_says_what_to_do(untrained: Lab) -> None:
+def test_first_visit_says_what_to_do(newcomer: Lab) -> None:
     app = open_stylize()
     assert "What comes out appears here" in said(app)
     assert "press **Run**" in said(app)
@@ -28,7 +28,10 @@ def test_first_visit_says_what_to_do(untrained: Lab) -> None:
     reason = "Choose a content image and at least one style image."
     assert reason in said(app, "caption")
     assert app.button(key="run").help == reason
-    assert "Network weights: untrained (random filters), since" in said(app, "caption")
+    assert (
+        "Network weights: VGG-19 trained on synthetic textures (ships with NST Lab), since"
+        in said(app, "caption")
+    )
     assert [link.value for link in app.page_link][:2] == ["Home", "Stylize"]
     assert not images(app)
     assert not app.error

@@ -75,7 +75,7 @@ def test_grid_of_two_axes_is_queued_with_each_combination(
         ("style_layers.conv1_1", "0.5, 1, 2"),  # the only one, which 0 would leave without
         ("style_layers.conv2_1", "0, 0.5, 1"),
         ("content_layers.conv1_2", "0, 0.5, 1"),
-        ("weights", "imagenet, untrained"),
+        ("weights", "imagenet, textures"),
     ],
 )
 def test_axis_begins_with_values_around_the_base_setting(lab: Lab, name: str, line: str) -> None:

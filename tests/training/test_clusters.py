@@ -15,13 +15,16 @@ from training import cli_cluster
 from training.cli import main
 from training.clusters import (
     color_filters,
+    draw_crops,
     learn,
     sample_patches,
     spherical_kmeans,
+    steadiest,
     whitening,
 )
 from training.export import weights_bytes
 from training.settings import ClusterConfig
+from training.textures import draw_textures
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -169,3 +172,30 @@ class Interrupted:
         return [2]
 
     def __exit__(self, *error: object) -> None: ...
+
+
+def test_crops_are_enlarged_by_factors_up_to_the_zoom() -> None:
+    plain = draw_crops(ClusterConfig(**{**SMALL.to_dict(), "zoom": 1.0}))  # type: ignore[arg-type]
+    drawn = draw_textures(range(8), 1, 64, seed=5)[:, 0]
+    torch.testing.assert_close(plain, drawn, atol=1e-5, rtol=0)
+    zoomed = draw_crops(SMALL)
+    assert zoomed.shape == drawn.shape
+    assert zoomed.min() >= 0
+    assert zoomed.max() <= 1
+
+    def roughness(x: torch.Tensor) -> float:
+        return float((x[..., 1:] - x[..., :-1]).abs().mean())
+
+    assert roughness(zoomed) < 0.8 * roughness(plain)
+
+
+def test_the_steadiest_filters_are_kept() -> None:
+    x = torch.zeros(4, 2, 8, 8)
+    x[:, 0] = 1  # the same on all crops
+    x[0, 1] = 4  # on one alone
+    weight = torch.zeros(3, 2, 3, 3)
+    weight[0, 1, 1, 1] = 1
+    weight[1, 0, 1, 1] = 1
+    weight[2, :, 1, 1] = 0.5
+    kept = steadiest(x, weight, torch.zeros(3), 2)
+    assert kept.tolist() == [1, 2]
