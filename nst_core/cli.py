@@ -1,7 +1,6 @@
 """The command line: ``python -m nst_core``.
 
-Exit codes: 0 done; 2 bad input or a run that could not go on, with one line on standard error
-that says what and what to do; 130 stopped by Ctrl-C. What takes long to import is imported by the
+Exit codes are those of :mod:`nst_core.cli_parser`. What takes long to import is imported by the
 command that needs it, so that ``--help`` answers at once.
 """
 
@@ -9,24 +8,17 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from nst_core import __version__
+from nst_core.cli_parser import Parser, run_command
 from nst_core.cli_settings import add_settings, read_settings
 from nst_core.cli_sweep_options import add_sweep_options
-from nst_core.errors import ConfigError, NSTError, WeightsError
+from nst_core.errors import ConfigError, WeightsError
 
 DESCRIPTION = "NST Lab: neural style transfer experiments."
-
-
-class _Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"error: {message}; see '{self.prog} --help'\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,25 +27,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: without the program's name; None takes ``sys.argv``.
     """
-    options = build_parser().parse_args(arguments)
-    try:
-        return int(options.run(options))
-    except NSTError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped at once; what was saved before stays", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # the reader of our output has gone: so do we, without a word
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    return run_command(build_parser(), arguments)
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Make the parser of all commands."""
-    parser = _Parser(prog="python -m nst_core", description=DESCRIPTION, allow_abbrev=False)
+    parser = Parser(prog="python -m nst_core", description=DESCRIPTION, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"NST Lab {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
     _add_stylize(commands)
     _add_sweep(commands)
     _add_recolor(commands)
@@ -194,7 +175,7 @@ def _add_weights(commands: Any) -> None:
     parser = commands.add_parser(
         "weights", help="list, fetch or verify the network's weights", allow_abbrev=False
     )
-    actions = parser.add_subparsers(required=True, metavar="ACTION", parser_class=_Parser)
+    actions = parser.add_subparsers(required=True, metavar="ACTION", parser_class=Parser)
     listed = actions.add_parser("list", help="what there is on this machine, in order of use")
     listed.set_defaults(run=_weights_list)
     fetched = actions.add_parser("fetch", help="fetch ImageNet's weights (548 MB), resumable")

@@ -1,30 +1,22 @@
 """The command line of the training: ``python -m training``.
 
-Exit codes are those of ``python -m nst_core``: 0 done; 2 bad input or a training that could not go
-on, with one line on standard error; 130 stopped by Ctrl-C. What takes long to import is imported
-by the command that needs it.
+Exit codes are those of :mod:`nst_core.cli_parser`. What takes long to import is imported by the
+command that needs it.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from nst_core.errors import ConfigError, NSTError
+from nst_core.cli_parser import Parser, run_command
+from nst_core.errors import ConfigError
 from training.settings import ClusterConfig, Settings, TrainingConfig, flag
 
 DESCRIPTION = "Train VGG-19's convolutions on textures that are generated, and ship the result."
-
-
-class _Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"error: {message}; see '{self.prog} --help'\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,21 +25,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: without the program's name; None takes ``sys.argv``.
     """
-    options = build_parser().parse_args(arguments)
-    try:
-        return int(options.run(options))
-    except NSTError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped at once; what was saved before stays", file=sys.stderr)
-        return 130
+    return run_command(build_parser(), arguments)
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Make the parser of all commands."""
-    parser = _Parser(prog="python -m training", description=DESCRIPTION, allow_abbrev=False)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+    parser = Parser(prog="python -m training", description=DESCRIPTION, allow_abbrev=False)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
     for add in (_add_sheet, _add_cluster, _add_train, _add_score, _add_export):
         add(commands)
     return parser

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import sys
 from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import asdict, fields
@@ -12,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from torch import Tensor
 
 from nst_core.cli_files import check_output, interrupts
 from nst_core.errors import CheckpointError, ConfigError
 from nst_core.paths import write_atomically
 from nst_core.vgg import CHANNELS, weight_names
+from training.cli_bar import progress_bar
 from training.clusters import Learned, learn
 from training.evaluate import score
 from training.export import description, write_weights
@@ -39,17 +38,11 @@ def run_cluster(options: argparse.Namespace, say: Callable[[str], None]) -> int:
     path = check_output(options.to, "pth")
     part = path.with_suffix(".part")
     config, weights, told = _begun(options, part)
-    bar = Progress(
+    bar = progress_bar(
         TextColumn("{task.fields[words]}"),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("filters"),
-        TimeRemainingColumn(compact=True),
-        TextColumn("left"),
-        console=Console(stderr=True),
-        transient=True,
-        disable=not sys.stderr.isatty(),
-        redirect_stdout=sys.stdout.isatty(),
     )
     filters = {layer: CHANNELS[layer] for layer in config.chosen_layers}
     done = sum(filters[one["layer"]] for one in told)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -12,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TextColumn
 from torch import Tensor
 
 from nst_core.cli_files import interrupts
@@ -21,6 +19,7 @@ from nst_core.device import describe_device, is_out_of_memory, resolve_device
 from nst_core.errors import CheckpointError, ConfigError, OutOfMemoryError
 from nst_core.weights import find_weights
 from training.checkpoint import NAME, Checkpoint, load_checkpoint, save_checkpoint
+from training.cli_bar import progress_bar
 from training.settings import TrainingConfig, flag
 from training.train import Record, Trainer
 
@@ -114,16 +113,10 @@ def _watch(
     """Walk through the training, with a bar or lines, and save what it comes to."""
     every = options.record_every or (1 if trainer.device.type == "cpu" else 20)
     saved = told = time.monotonic()
-    bar = Progress(
+    bar = progress_bar(
         TextColumn("step {task.completed:.0f}/{task.total:.0f}"),
         BarColumn(),
         TextColumn("{task.fields[words]}"),
-        TimeRemainingColumn(compact=True),
-        TextColumn("left"),
-        console=Console(stderr=True),
-        transient=True,
-        disable=not sys.stderr.isatty(),
-        redirect_stdout=sys.stdout.isatty(),
     )
     task = bar.add_task("", total=trainer.config.steps, completed=trainer.step, words="")
     with closing(trainer.run(record_every=every)) as records, interrupts() as interrupted, bar:

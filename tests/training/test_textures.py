@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import FrozenInstanceError
 from typing import Any
 
@@ -15,14 +14,7 @@ from torch import Tensor
 from training.textures import FAMILIES, draw_textures, recipe
 from training.textures.sheet import sheet
 
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Draw by one thread: on shared cores, several wait for each other longer than they work."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def ids_of_all_families(each: int = 2) -> list[int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from math import pi
 
@@ -14,17 +13,10 @@ from training.textures import Recipe, families, noise, recipe
 from training.textures.batch import Batch, Cells
 from training.textures.palettes import Paint, Palette, oklab_to_rgb
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 BLACK_AND_WHITE = Palette("grey", ((0.0, 0.0, 0.0), (1.0, 0.0, 0.0)), (0.5, 0.5), False, 0.0)
 CPU = torch.device("cpu")
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Draw by one thread: on shared cores, several wait for each other longer than they work."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def plain(family: str, kind: str, **parameters: float) -> Recipe:
