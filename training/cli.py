@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from nst_core.cli_parser import Parser, run_command
 from nst_core.errors import ConfigError
-from training.settings import ClusterConfig, Settings, TrainingConfig, flag
+from training.cli_settings import add_settings
+from training.settings import ClusterConfig, TrainingConfig
 
 DESCRIPTION = "Train VGG-19's convolutions on textures that are generated, and ship the result."
 
@@ -103,11 +103,9 @@ def _add_cluster(commands: Any) -> None:
         "float16 with a description beside them. They may also start a training.",
         allow_abbrev=False,
     )
-    parser.add_argument(
-        "--to", metavar="FILE.pth", required=True, help="the file; FILE.json is written too"
-    )
+    _add_target(parser)
     parser.add_argument("--resume", action="store_true", help="go on from FILE.part")
-    _add_settings(parser, ClusterConfig)
+    add_settings(parser, ClusterConfig)
     parser.set_defaults(run=_cluster)
 
 
@@ -141,19 +139,8 @@ def _add_train(commands: Any) -> None:
     parser.add_argument(
         "--save-every", type=float, metavar="N", default=5.0, help="minutes (default 5)"
     )
-    _add_settings(parser, TrainingConfig)
+    add_settings(parser, TrainingConfig)
     parser.set_defaults(run=_train)
-
-
-def _add_settings(parser: argparse.ArgumentParser, kind: type[Settings]) -> None:
-    group = parser.add_argument_group("settings")
-    for one in fields(kind):
-        group.add_argument(
-            flag(one.name),
-            type=type(one.default),
-            metavar="LAYER" if one.name == "layers" else "N",
-            help=f"{one.metadata['help']} (default {one.default})".replace("%", "%%"),
-        )
 
 
 def _train(options: argparse.Namespace) -> int:
@@ -182,6 +169,12 @@ def _add_score(commands: Any) -> None:
     )
     _add_scoring(parser)
     parser.set_defaults(run=_score)
+
+
+def _add_target(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--to", metavar="FILE.pth", required=True, help="the file; FILE.json is written too"
+    )
 
 
 def _add_scoring(parser: argparse.ArgumentParser) -> None:
@@ -227,9 +220,7 @@ def _add_export(commands: Any) -> None:
         allow_abbrev=False,
     )
     parser.add_argument("folder", metavar="FOLDER", help="what train --out wrote")
-    parser.add_argument(
-        "--to", metavar="FILE.pth", required=True, help="the file; FILE.json is written too"
-    )
+    _add_target(parser)
     _add_scoring(parser)
     parser.set_defaults(run=_export)
 

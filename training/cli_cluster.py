@@ -6,7 +6,6 @@ import argparse
 import io
 from collections.abc import Callable
 from contextlib import closing, suppress
-from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +18,11 @@ from nst_core.errors import CheckpointError, ConfigError
 from nst_core.paths import write_atomically
 from nst_core.vgg import CHANNELS, weight_names
 from training.cli_bar import progress_bar
+from training.cli_settings import check_given, given_settings
 from training.clusters import Learned, learn
 from training.evaluate import score
 from training.export import description, write_weights
-from training.settings import ClusterConfig, flag
+from training.settings import ClusterConfig
 
 
 def run_cluster(options: argparse.Namespace, say: Callable[[str], None]) -> int:
@@ -72,14 +72,12 @@ def _begun(
     options: argparse.Namespace, part: Path
 ) -> tuple[ClusterConfig, dict[str, Tensor], list[dict[str, Any]]]:
     """Return the settings, and what was learned before."""
-    given = {one.name: getattr(options, one.name) for one in fields(ClusterConfig)}
-    given = {name: value for name, value in given.items() if value is not None}
     if not options.resume:
         if part.exists():
             raise ConfigError(
                 f"{part}: a clustering was stopped here; add --resume to go on, or delete it"
             )
-        return ClusterConfig(**given), {}, []
+        return ClusterConfig(**given_settings(options, ClusterConfig)), {}, []
     if not part.is_file():
         raise CheckpointError(f"{part}: there is no clustering to go on with; check the path")
     try:
@@ -88,13 +86,7 @@ def _begun(
         weights, told = dict(values["weights"]), list(values["told"])
     except Exception:  # damaged pickles and archives raise almost anything
         raise CheckpointError(f"{part}: is damaged; delete it and start anew") from None
-    for name, value in given.items():
-        former = getattr(config, name)
-        if value != former:
-            raise CheckpointError(
-                f"{part}: was begun with {flag(name)} {former}; leave {flag(name)} {value} out to "
-                "go on, or start anew with another --to"
-            )
+    check_given(options, config, part, begun="begun", elsewhere="with another --to")
     return config, weights, told
 
 
@@ -109,10 +101,10 @@ def _save(
 
 def _told(one: Learned) -> dict[str, Any]:
     """Return what of a layer stands beside the weights."""
-    values = asdict(one)
     return {
         "layer": one.layer,
-        **{name: round(float(values[name]), 4) for name in ("firing", "seldomest")},
+        "firing": round(one.firing, 4),
+        "seldomest": round(one.seldomest, 4),
     }
 
 

@@ -6,9 +6,7 @@ import argparse
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 import torch
 from rich.progress import BarColumn, TextColumn
@@ -16,11 +14,12 @@ from torch import Tensor
 
 from nst_core.cli_files import interrupts
 from nst_core.device import describe_device, is_out_of_memory, resolve_device
-from nst_core.errors import CheckpointError, ConfigError, OutOfMemoryError
+from nst_core.errors import ConfigError, OutOfMemoryError
 from nst_core.weights import find_weights
 from training.checkpoint import NAME, Checkpoint, load_checkpoint, save_checkpoint
 from training.cli_bar import progress_bar
-from training.settings import TrainingConfig, flag
+from training.cli_settings import check_given, given_settings
+from training.settings import TrainingConfig
 from training.train import Record, Trainer
 
 LINE_EVERY = 30.0  # seconds; of lines where no terminal shows a bar
@@ -62,7 +61,7 @@ def run_train(options: argparse.Namespace, say: Callable[[str], None]) -> int:
 def _begun(
     options: argparse.Namespace, folder: Path, device: torch.device
 ) -> tuple[Trainer, Mapping[str, str]]:
-    config = TrainingConfig(**_given(options))
+    config = TrainingConfig(**given_settings(options, TrainingConfig))
     if (folder / NAME).exists():
         raise ConfigError(
             f"{folder}: holds a training already; add --resume to go on with it, or choose "
@@ -88,19 +87,8 @@ def _resumed(
     if options.start:
         raise ConfigError("--start does not go with --resume; leave one of them out")
     checkpoint: Checkpoint = load_checkpoint(folder)
-    for name, value in _given(options).items():
-        former = getattr(checkpoint.config, name)
-        if value != former:
-            raise CheckpointError(
-                f"{folder}: was trained with {flag(name)} {former}; leave {flag(name)} {value} "
-                "out to go on, or start anew in another folder"
-            )
+    check_given(options, checkpoint.config, folder, begun="trained", elsewhere="in another folder")
     return checkpoint.trainer(device, compiled=options.compile), checkpoint.start
-
-
-def _given(options: argparse.Namespace) -> dict[str, Any]:
-    values = {one.name: getattr(options, one.name) for one in fields(TrainingConfig)}
-    return {name: value for name, value in values.items() if value is not None}
 
 
 def _watch(

@@ -4,8 +4,8 @@ Coates and Ng (2012, Learning Feature Representations with K-means): patches are
 spherical k-means finds their commonest shapes, and each becomes a filter with a threshold. It
 needs no gradient, and minutes on two cores where backpropagation needs a GPU.
 
-Three kinds of filters share a layer, since a Gram matrix needs all three (what each is for was
-seen by leaving it out, ``benchmarks/README.md``):
+Three kinds of filters share a layer, since a Gram matrix needs all three (what was seen with fewer
+stands in ``docs/decisions/0010-weights-from-textures.md``):
 
 - colours: directions in RGB with a threshold each, which every deeper layer passes on, so that
   all scales tell what colours lie beside what;
@@ -119,40 +119,40 @@ def _filters(
     x: Tensor, layer: str, config: ClusterConfig, random: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """Return a layer's weight and bias from its input ``(B, C, H, W)``."""
-    inputs, count = x.shape[1], CHANNELS[layer] - config.colors
-    wanted, count = count, round(count * config.choice)
     if layer == LAYERS[0]:
         colors = color_filters(x, config.colors, random)
     else:
-        passed = torch.zeros(config.colors, inputs, 3, 3)
+        passed = torch.zeros(config.colors, x.shape[1], 3, 3)
         passed[range(config.colors), range(config.colors), 1, 1] = 1
         colors = passed, torch.zeros(config.colors)
+    wanted = CHANNELS[layer] - config.colors
+    chance = round(wanted * config.random_share)
+    weight, bias, split = _candidates(x, round(wanted * config.choice), config, random)
+    clustered = steadiest(x, weight[:split], bias[:split], wanted - chance)
+    kept = torch.cat([clustered, split + steadiest(x, weight[split:], bias[split:], chance)])
+    return torch.cat([colors[0], weight[kept]]), torch.cat([colors[1], bias[kept]])
+
+
+def _candidates(
+    x: Tensor, count: int, config: ClusterConfig, random: torch.Generator
+) -> tuple[Tensor, Tensor, int]:
+    """Return weights and biases of ``count`` filters, clusters first, and how many those are."""
     patches = sample_patches(x, config.patches, random)
     mean = patches.mean(0)
     patches -= mean
-    drawn = round(count * config.random_share)
-    rows = torch.randn(drawn, patches.shape[1], generator=random)
+    clusters = count - round(count * config.random_share)
+    rows = torch.randn(count - clusters, patches.shape[1], generator=random)
     rows -= rows.mean(1, keepdim=True)
-    if drawn < count:
+    if clusters:
         whiten = whitening(patches, config.whitening)
-        centroids = spherical_kmeans(patches @ whiten, count - drawn, config.rounds, random)
+        centroids = spherical_kmeans(patches @ whiten, clusters, config.rounds, random)
         rows = torch.cat([centroids @ whiten, rows])
     rows /= (patches @ rows.mT).std(0).clamp(min=1e-6)[:, None]
     span = config.highest - config.lowest
     thresholds = config.lowest + span * torch.rand(count, generator=random)
     bias = -(rows @ mean) - thresholds
-    bias[count - drawn :] = 0  # random filters answer to half of what there is
-    weight = rows.view(count, inputs, 3, 3)
-    kept = torch.cat(
-        [
-            start + steadiest(x, weight[start:end], bias[start:end], number)
-            for start, end, number in (
-                (0, count - drawn, wanted - round(wanted * config.random_share)),
-                (count - drawn, count, round(wanted * config.random_share)),
-            )
-        ]
-    )
-    return torch.cat([colors[0], weight[kept]]), torch.cat([colors[1], bias[kept]])
+    bias[clusters:] = 0  # random filters answer to half of what there is
+    return rows.view(count, x.shape[1], 3, 3), bias, clusters
 
 
 def steadiest(x: Tensor, weight: Tensor, bias: Tensor, count: int) -> Tensor:
@@ -161,6 +161,8 @@ def steadiest(x: Tensor, weight: Tensor, bias: Tensor, count: int) -> Tensor:
     A filter that is silent on most pictures and loud on a few makes a Gram matrix that is about
     nothing else there.
     """
+    if not count:  # a convolution by no filter is an error
+        return torch.zeros(0, dtype=torch.long)
     parts = [_convolved(some, weight, bias).mean((2, 3)) for some in torch.split(x, _AT_ONCE)]
     means = torch.cat(parts)
     unsteadiness = means.square().mean(0) / means.mean(0).square().clamp(min=1e-12)

@@ -103,7 +103,7 @@ class ClusterConfig(Settings):
     whitening: float = setting(
         0.5, 1e-6, 1e6, "variance that whitening adds, in the mean variance: lower is whiter"
     )
-    colors: int = setting(16, 6, 64, "filters for colours")
+    colors: int = setting(16, 6, 48, "filters for colours; conv1_1 has 64 in all")
     random_share: float = setting(0.5, 0.0, 1.0, "of the other filters that are random")
     zoom: float = setting(4.0, 1.0, 16.0, "largest factor by which a crop is enlarged")
     choice: float = setting(1.5, 1.0, 8.0, "filters made for each that is kept, the steadiest")

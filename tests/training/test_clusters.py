@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -110,6 +111,13 @@ def test_the_same_settings_learn_the_same_also_after_a_stop() -> None:
     assert torch.equal(again.bias, second.bias)
     (other, _) = learn(ClusterConfig(**{**SMALL.to_dict(), "seed": 6}))  # type: ignore[arg-type]
     assert not torch.equal(other.weight, first.weight)
+
+
+@pytest.mark.parametrize("changes", [{"random_share": 0.0}, {"random_share": 1.0}, {"colors": 48}])
+def test_a_layer_may_do_without_a_kind_of_filters(changes: dict[str, Any]) -> None:
+    for layer in learn(ClusterConfig(**{**SMALL.to_dict(), **changes})):
+        assert len(layer.weight) == len(layer.bias) == CHANNELS[layer.layer]
+        assert layer.weight.isfinite().all()
 
 
 def test_a_setting_out_of_its_range_is_said() -> None:
