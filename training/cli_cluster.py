@@ -105,6 +105,7 @@ def _told(one: Learned) -> dict[str, Any]:
         "layer": one.layer,
         "firing": round(one.firing, 4),
         "seldomest": round(one.seldomest, 4),
+        "nearness": [round(value, 4) for value in one.nearness],
     }
 
 

@@ -11,7 +11,9 @@ stands in ``docs/decisions/0010-weights-from-textures.md``):
   all scales tell what colours lie beside what;
 - clusters: edges, strokes, corners, and what is made of them;
 - random ones without a mean, which lose little of what clusters do not tell (He, Wang and Hopcroft
-  2016, arXiv:1606.04801) and have a gradient wherever the picture is not flat.
+  2016, arXiv:1606.04801) and have a gradient wherever the picture is not flat. They are random
+  mixtures of patches, so that they answer to what patches have: white noise is heard as loud as
+  slopes otherwise, and a grain remains.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -47,6 +50,7 @@ class Learned:
         weight, bias: as torchvision's, float32.
         firing: share of positions at which its filters answer, their mean.
         seldomest: that of the filter that answers least.
+        nearness: patches' mean nearness to their centroid as each round of k-means began, 0 to 1.
         seconds: what it took.
     """
 
@@ -55,6 +59,7 @@ class Learned:
     bias: Tensor
     firing: float
     seldomest: float
+    nearness: tuple[float, ...]
     seconds: float
 
 
@@ -80,14 +85,15 @@ def learn(config: ClusterConfig, known: Mapping[str, Tensor] | None = None) -> G
         if is_new:
             # Its own seed a layer, so that going on is the same as never having stopped
             random = torch.Generator().manual_seed(config.seed + LAYERS.index(layer))
-            weight, bias = _filters(x, layer, config, random)
+            weight, bias, nearness = _filters(x, layer, config, random)
         else:
             weight, bias = (known[name] for name in names)
         x = torch.cat([_convolved(some, weight, bias) for some in torch.split(x, _AT_ONCE)])
         if is_new:
             fires = (x > 0).float().mean((0, 2, 3))
             seconds = time.perf_counter() - began
-            yield Learned(layer, weight, bias, float(fires.mean()), float(fires.min()), seconds)
+            firing, seldomest = float(fires.mean()), float(fires.min())
+            yield Learned(layer, weight, bias, firing, seldomest, nearness, seconds)
 
 
 def draw_crops(config: ClusterConfig) -> Tensor:
@@ -117,8 +123,8 @@ def _convolved(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 def _filters(
     x: Tensor, layer: str, config: ClusterConfig, random: torch.Generator
-) -> tuple[Tensor, Tensor]:
-    """Return a layer's weight and bias from its input ``(B, C, H, W)``."""
+) -> tuple[Tensor, Tensor, tuple[float, ...]]:
+    """Return a layer's weight, bias and nearness from its input ``(B, C, H, W)``."""
     if layer == LAYERS[0]:
         colors = color_filters(x, config.colors, random)
     else:
@@ -127,32 +133,39 @@ def _filters(
         colors = passed, torch.zeros(config.colors)
     wanted = CHANNELS[layer] - config.colors
     chance = round(wanted * config.random_share)
-    weight, bias, split = _candidates(x, round(wanted * config.choice), config, random)
+    weight, bias, split, nearness = _candidates(x, round(wanted * config.choice), config, random)
     clustered = steadiest(x, weight[:split], bias[:split], wanted - chance)
     kept = torch.cat([clustered, split + steadiest(x, weight[split:], bias[split:], chance)])
-    return torch.cat([colors[0], weight[kept]]), torch.cat([colors[1], bias[kept]])
+    return torch.cat([colors[0], weight[kept]]), torch.cat([colors[1], bias[kept]]), nearness
+
+
+class _Candidates(NamedTuple):
+    weight: Tensor
+    bias: Tensor
+    clusters: int  # so many come first; the others are random
+    nearness: tuple[float, ...]
 
 
 def _candidates(
     x: Tensor, count: int, config: ClusterConfig, random: torch.Generator
-) -> tuple[Tensor, Tensor, int]:
-    """Return weights and biases of ``count`` filters, clusters first, and how many those are."""
+) -> _Candidates:
     patches = sample_patches(x, config.patches, random)
     mean = patches.mean(0)
     patches -= mean
     clusters = count - round(count * config.random_share)
-    rows = torch.randn(count - clusters, patches.shape[1], generator=random)
+    rows = torch.randn(count - clusters, len(patches), generator=random) @ patches
     rows -= rows.mean(1, keepdim=True)
+    nearness: tuple[float, ...] = ()
     if clusters:
         whiten = whitening(patches, config.whitening)
-        centroids = spherical_kmeans(patches @ whiten, clusters, config.rounds, random)
+        centroids, nearness = spherical_kmeans(patches @ whiten, clusters, config.rounds, random)
         rows = torch.cat([centroids @ whiten, rows])
     rows /= (patches @ rows.mT).std(0).clamp(min=1e-6)[:, None]
     span = config.highest - config.lowest
     thresholds = config.lowest + span * torch.rand(count, generator=random)
     bias = -(rows @ mean) - thresholds
     bias[clusters:] = 0  # random filters answer to half of what there is
-    return rows.view(count, x.shape[1], 3, 3), bias, clusters
+    return _Candidates(rows.view(count, x.shape[1], 3, 3), bias, clusters, nearness)
 
 
 def steadiest(x: Tensor, weight: Tensor, bias: Tensor, count: int) -> Tensor:
@@ -212,20 +225,27 @@ def whitening(patches: Tensor, added: float) -> Tensor:
     return found
 
 
-def spherical_kmeans(points: Tensor, count: int, rounds: int, random: torch.Generator) -> Tensor:
+def spherical_kmeans(
+    points: Tensor, count: int, rounds: int, random: torch.Generator
+) -> tuple[Tensor, tuple[float, ...]]:
     """Return ``count`` unit vectors that are nearest to many of ``points`` in direction.
 
     A point counts by how plainly it has that direction: those near the middle are mere noise.
+
+    Returns:
+        The vectors, and the points' mean nearness to their vector as each round began, 0 to 1.
     """
     lengths = points.norm(dim=1, keepdim=True)
     points = points / (lengths + 0.1 * lengths.mean())
     found = points[torch.randperm(len(points), generator=random)[:count]]
     found = F.normalize(found, dim=1)
+    curve = []
     for _ in range(rounds):
         nearness, nearest = (points @ found.mT).max(1)
+        curve.append(float(nearness.mean()))
         moved = torch.zeros_like(found).index_add_(0, nearest, points * nearness[:, None])
         members = torch.bincount(nearest, minlength=count)
         lonely = members < 0.05 * len(points) / count  # such a cluster starts anew elsewhere
         moved[lonely] = points[torch.randint(len(points), (int(lonely.sum()),), generator=random)]
         found = F.normalize(moved, dim=1)
-    return found
+    return found, tuple(curve)

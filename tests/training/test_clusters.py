@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from nst_core.errors import ConfigError
-from nst_core.vgg import CHANNELS, VGG19Encoder
+from nst_core.vgg import CHANNELS, IMAGENET_STD, VGG19Encoder
 from nst_core.weights import find_weights
 from training import cli_cluster
 from training.cli import main
@@ -62,10 +63,25 @@ def test_kmeans_finds_the_directions_of_bundles() -> None:
     lengths = 1 + torch.rand(500, 1, generator=random(1))
     noise = 0.05 * torch.randn(500, 8, generator=random(2))
     points = directions.repeat(100, 1) * lengths + noise
-    found = spherical_kmeans(points, 5, 20, random(3))
+    found, curve = spherical_kmeans(points, 5, 20, random(3))
     torch.testing.assert_close(found.norm(dim=1), torch.ones(5))
     nearness = found @ directions.mT
     assert (nearness.max(0).values > 0.99).all()  # each bundle has its own centroid
+    assert len(curve) == 20
+    assert curve[0] < curve[-1] < 1
+    points /= points.norm(dim=1, keepdim=True) + 0.1 * points.norm(dim=1).mean()
+    assert curve[-1] == pytest.approx(float((points @ found.mT).max(1).values.mean()), abs=1e-3)
+
+
+def test_random_filters_hear_textures_better_than_noise() -> None:
+    (layer,) = learn(
+        ClusterConfig(**{**SMALL.to_dict(), "layers": "conv1_1", "random_share": 1.0})  # type: ignore[arg-type]
+    )
+    weight = layer.weight[SMALL.colors :]
+    crops = draw_crops(SMALL) / torch.tensor(IMAGENET_STD).view(1, 3, 1, 1)
+    noise = crops.std((0, 2, 3), keepdim=True) * torch.randn(crops.shape, generator=random())
+    heard, noisy = (F.conv2d(x, weight).std((0, 2, 3)) for x in (crops, noise))
+    assert (noisy / heard).median() < 1  # of white filters without a mean: 2.2
 
 
 def test_patches_are_what_a_convolution_sees() -> None:
