@@ -10,7 +10,6 @@ from nst_core import (
     NSTError,
     Store,
     __version__,
-    default_config,
     describe_device,
     local_executor,
     resolve_device,
@@ -56,7 +55,7 @@ def welcome(store: Store) -> None:
 def try_it(store: Store) -> None:
     """Start a run of bundled pictures and go to its live view."""
     try:
-        config = default_config(weights_in_use("auto").layers)
+        config = weights_in_use("auto").defaults()
         content, style = add_sample(store, TRY_CONTENT), add_sample(store, TRY_STYLE)
         run_id = submit_run(store, config, content, [style])
         local_executor().wake()

@@ -13,7 +13,6 @@ from nst_core import (
     ConfigError,
     Picture,
     StyleTransferConfig,
-    default_config,
     load_image,
     measure,
     resolve_device,
@@ -92,8 +91,7 @@ def load_source(name: str, setting: str, settings: Mapping[str, Any]) -> Source:
     Raises:
         LayerError, WeightsError: the settings name layers that they have not, or they are bad.
     """
-    defaults = default_config(weights_in_use(setting).layers)
-    config = defaults.changed(**{"weights": setting, **settings})
+    config = weights_in_use(setting).defaults().changed(**{"weights": setting, **settings})
     return Source(name, encoder_for(config, download=False), config)
 
 

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from pydantic.fields import FieldInfo
 
-from nst_core.config import StyleTransferConfig, load_config
+from nst_core.config import CONTENT_LAYERS, StyleTransferConfig, load_config
 
 _PREFIX = "set_"  # of settings among a command's other options
 
@@ -36,6 +36,25 @@ def read_settings(options: argparse.Namespace) -> StyleTransferConfig:
     """
     base = load_config(options.config) if options.config else StyleTransferConfig()
     return base.changed(**given_settings(options))
+
+
+def with_usual_content(
+    config: StyleTransferConfig, options: argparse.Namespace
+) -> StyleTransferConfig:
+    """Return ``config`` with the content's layer that suits the weights in use.
+
+    Unless ``--config`` or an option names one. ImageNet's weights are to be fetched before, if
+    they are to be fetched at all.
+
+    Raises:
+        WeightsError: the weights asked for cannot be used.
+    """
+    if options.config or "content_layers" in given_settings(options):
+        return config
+    from nst_core.weights import weights_in_use  # loads torch, and --help does without
+
+    usual = CONTENT_LAYERS.get(weights_in_use(config.weights).name)
+    return config.changed(content_layers=usual) if usual else config
 
 
 def _add_setting(group: Any, name: str, field: FieldInfo) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 
 from nst_core.cli_files import interrupts, show_download
+from nst_core.cli_settings import with_usual_content
 from nst_core.cli_sweep_order import further_order, new_order
 from nst_core.cli_sweep_outputs import SweepOutputs
 from nst_core.cli_sweep_report import SweepReport
@@ -40,6 +41,8 @@ def run_sweep(options: argparse.Namespace, base: StyleTransferConfig) -> int:
         NSTError: bad input, or some runs did not come to their end.
     """
     if options.resume is None:
+        if not wants_download(base.weights):
+            base = with_usual_content(base, options)
         order = new_order(options, base)
     else:
         order = further_order(options, open_store())

@@ -318,14 +318,26 @@ class StyleTransferConfig(BaseModel):
         return type(self)(**{**self.model_dump(), **settings})
 
 
-def default_config(layers: Iterable[str] = LAYERS) -> StyleTransferConfig:
+CONTENT_LAYERS = {"textures": "conv3_1"}
+"""Where some weights keep the content better than the paper's layer; ``docs/defaults.md`` has the
+pictures and figures."""
+
+
+def default_config(layers: Iterable[str] = LAYERS, weights: str = "") -> StyleTransferConfig:
     """Return the defaults, kept to the ``layers`` that network weights offer.
 
     Style layers that are not among them are left out, and where that leaves none, each of
     ``layers`` has an equal share; the content's layer becomes the deepest. Without ``layers``
     the defaults are as they are.
+
+    Args:
+        layers: those on offer.
+        weights: the name of the weights, as ``weights_in_use`` tells it: with ``"textures"`` the
+            content's layer is conv3_1.
     """
     config, layers = StyleTransferConfig(), tuple(layers)
+    if weights in CONTENT_LAYERS:
+        config = config.changed(content_layers=CONTENT_LAYERS[weights])
     if not layers:
         return config
     style = {name: share for name, share in config.style_layers if name in layers}

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from nst_core import calibration
-from nst_core.config import LAYERS
+from nst_core.config import LAYERS, StyleTransferConfig, default_config
 from nst_core.download import BackgroundFetch, NoNetworkError, Progress, fetch
 from nst_core.errors import WeightsError
 from nst_core.paths import weights_folder
@@ -141,6 +141,10 @@ class WeightsInUse(NamedTuple):
     layers: tuple[str, ...]
     origin: str
     stamp: tuple[str, int, int]
+
+    def defaults(self) -> StyleTransferConfig:
+        """Return the default settings of a run with these weights."""
+        return default_config(self.layers, self.name)
 
 
 def weights_in_use(setting: str = "auto") -> WeightsInUse:

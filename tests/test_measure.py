@@ -18,6 +18,7 @@ from nst_core import (
     measure,
     sharpness,
     stylize,
+    weights_in_use,
 )
 from nst_core.image import resize
 from nst_core.metrics import measuring_config
@@ -222,3 +223,12 @@ def test_where_weights_end_early_the_papers_layers_that_there_are_count(
 
 def test_defaults_without_layers_are_those_of_the_config() -> None:
     assert default_config() == default_config(()) == StyleTransferConfig()
+
+
+def test_with_the_weights_that_ship_a_shallower_layer_keeps_the_content() -> None:
+    config = default_config(LAYERS, "textures")
+    assert dict(config.content_layers) == {"conv3_1": 1}
+    assert config.changed(content_layers="conv4_2") == StyleTransferConfig()
+    assert default_config(LAYERS, "untrained") == StyleTransferConfig()
+    assert dict(default_config(LAYERS[:3], "textures").content_layers) == {"conv2_1": 1}
+    assert weights_in_use("textures").defaults() == config

@@ -8,9 +8,15 @@ from pathlib import Path
 
 import streamlit as st
 
-from nst_core import ConfigError, StyleTransferConfig, default_config, load_config
+from nst_core import ConfigError, StyleTransferConfig, load_config
 from pages._ui.errors import plain, show_error
-from pages._ui.settings_state import former_word, is_default, put_settings, swap_former
+from pages._ui.settings_state import (
+    former_word,
+    is_default,
+    put_settings,
+    swap_former,
+    usual_settings,
+)
 
 LOADED = "set_loaded"
 REFUSED = "set_refused"
@@ -58,7 +64,7 @@ def _draw_uploader() -> None:
 
 
 def _reset(layers: Sequence[str]) -> None:
-    put_settings(default_config(layers))
+    put_settings(usual_settings(layers))
     _forget_file()
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from nst_core import LAYERS, default_config
 from pages._ui.settings_fields import catalogue
-from pages._ui.settings_state import bind, settle, values
+from pages._ui.settings_state import bind, settle, usual_settings, values
 
 SLIDER_WIDTH = 68
 PRESETS = ("paper", "shallow", "deep", "equal")
@@ -103,12 +103,17 @@ def _offered(layers: Sequence[str], weights: Mapping[str, float]) -> list[str]:
 
 
 def _say_defaults(layers: Sequence[str]) -> None:
-    kept, usual = default_config(layers), default_config()
-    if kept != usual:
+    kept, usual, end = usual_settings(layers), default_config(), max(layers, key=LAYERS.index)
+    content = ", ".join(dict(kept.content_layers))
+    if end != LAYERS[-1] and kept != usual:
         st.caption(
-            f"These network weights end at {max(layers, key=LAYERS.index)}. The defaults here: "
-            f"style {', '.join(dict(kept.style_layers))}; "
-            f"content {', '.join(dict(kept.content_layers))}."
+            f"These network weights end at {end}. The defaults here: "
+            f"style {', '.join(dict(kept.style_layers))}; content {content}."
+        )
+    elif kept.content_layers != usual.content_layers:
+        st.caption(
+            f"With these network weights the content is kept better by {content}, which is the "
+            f"default here in place of {', '.join(dict(usual.content_layers))}."
         )
 
 

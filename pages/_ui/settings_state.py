@@ -13,7 +13,7 @@ from typing import Any
 
 import streamlit as st
 
-from nst_core import StyleTransferConfig, default_config
+from nst_core import NSTError, StyleTransferConfig, default_config, weights_in_use
 
 VALUES = "set_values"
 STYLE_WEIGHTS = "set_style_weights"
@@ -37,6 +37,16 @@ def settle(name: str, value: Any) -> None:
     values()[name] = value
 
 
+def usual_settings(layers: Sequence[str]) -> StyleTransferConfig:
+    """Return the defaults with the weights that the session names, kept to ``layers``."""
+    setting = str(st.session_state.get(VALUES, {}).get("weights", "auto"))
+    try:
+        name = weights_in_use(setting).name
+    except NSTError:  # said elsewhere
+        name = ""
+    return default_config(layers, name)
+
+
 def begin(layers: Sequence[str]) -> None:
     """Give a new session its defaults; a session that has settings keeps them.
 
@@ -48,7 +58,7 @@ def begin(layers: Sequence[str]) -> None:
     known = drawn_at is not None and monotonic() - drawn_at > DELIVERED_AFTER
     st.session_state[KNOWN] = known
     if VALUES not in st.session_state:
-        config = default_config(layers)
+        config = usual_settings(layers)
         st.session_state[VALUES] = _values_of(config)
         st.session_state.setdefault(STYLE_WEIGHTS, config.style_weights)
 
@@ -100,7 +110,7 @@ def _exchange(new: dict[str, Any], word: str) -> None:
 
 def is_default(layers: Sequence[str]) -> bool:
     """Say whether a reset would change nothing."""
-    config = default_config(layers)
+    config = usual_settings(layers)
     weights = tuple(st.session_state.get(STYLE_WEIGHTS, ()))
     return values() == _values_of(config) and weights == config.style_weights
 

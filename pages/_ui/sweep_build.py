@@ -11,14 +11,13 @@ from nst_core import (
     Store,
     StyleTransferConfig,
     SweepPlan,
-    default_config,
     describe_value,
 )
 from pages._ui.chosen import Chosen
 from pages._ui.errors import plain, show_error
 from pages._ui.pictures import picture_panel
 from pages._ui.settings import put_settings, settings_panel
-from pages._ui.settings_state import DRAWN_AT, end
+from pages._ui.settings_state import DRAWN_AT, end, usual_settings
 from pages._ui.sweep_axes import Axes, axes_panel
 from pages._ui.sweep_axes_state import draft
 from pages._ui.sweep_build_search import search_panel
@@ -44,7 +43,7 @@ def build_sweep(store: Store) -> None:
     with right:
         with st.container(key="sweep_axes"):
             st.markdown("**What varies**")
-            axes = axes_panel(store, layers, base or default_config(layers))
+            axes = axes_panel(store, layers, base or usual_settings(layers))
         with st.container(border=True, key="sweep_search"):
             goals = search_panel()
         with st.container(border=True, key="sweep_summary"):
@@ -89,7 +88,7 @@ def _say_base(config: StyleTransferConfig, layers: tuple[str, ...]) -> None:
 
 def base_line(config: StyleTransferConfig, layers: tuple[str, ...]) -> str:
     """Say size and steps, and what else is not the default."""
-    usual = default_config(layers)
+    usual = usual_settings(layers)
     parts = [f"size {config.size} px", f"steps {config.steps}"]
     for name in type(config).model_fields:
         value = getattr(config, name)

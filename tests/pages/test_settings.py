@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 import pytest
+import torch
 from pydantic import Field
 
-from nst_core import LAYERS, StyleTransferConfig, config, exact_number
+from nst_core import LAYERS, StyleTransferConfig, config, default_config, exact_number
 from pages._ui import settings_fields, settings_state
 from pages._ui.settings_fields import LABELS, WORDS, catalogue
 from pages._ui.settings_layers import PRESETS, preset
+from tests.conftest import random_state_dict
 from tests.pages.settings_app import keys, open_panel, put, rerun, said
 
 FIELDS = StyleTransferConfig.model_fields
 SHORT = LAYERS[: LAYERS.index("conv3_4") + 1]
 
 
+USUAL = default_config(LAYERS, "textures")
+"""The defaults with the weights that ship, which are in use here."""
+
+
 def test_panel_shows_the_defaults_of_the_config() -> None:
     app = open_panel()
-    assert said(app) == StyleTransferConfig()
+    assert said(app) == USUAL
+    assert USUAL.changed(content_layers="conv4_2") == StyleTransferConfig()
     assert [tab.label for tab in app.tabs] == ["Balance", "Layers", "Run", "Advanced"]
     assert app.text_input(key="set_beta").value == "1e8"
     assert app.select_slider(key="set_beta_log").value == 1e8
@@ -27,7 +35,9 @@ def test_panel_shows_the_defaults_of_the_config() -> None:
     assert app.number_input(key="set_learning_rate").value is None
     assert app.number_input(key="set_learning_rate").placeholder == "auto"
     assert app.slider(key="set_style_layers_conv1_1").value == 0.2
-    assert app.multiselect(key="set_content_layers").value == ["conv4_2"]
+    assert app.multiselect(key="set_content_layers").value == ["conv3_1"]
+    (caption,) = app.tabs[1].caption
+    assert "kept better by conv3_1, which is the default here in place of conv4_2" in caption.value
     assert app.button_group(key="set_preset").value == "paper"
     assert app.button(key="set_reset").disabled
     assert [button.label for button in app.button] == ["Reset"]
@@ -204,10 +214,14 @@ def test_slider_of_a_weight_above_one_reaches_it_and_comes_down() -> None:
     rerun(app)
     assert app.slider(key="set_style_layers_conv2_1").max == 1
     assert app.slider(key="set_style_layers_conv2_1").value == 0.2
-    assert said(rerun(app)) == StyleTransferConfig()
+    assert said(rerun(app)) == USUAL
 
 
-def test_layers_that_end_early_limit_the_offer_and_the_defaults() -> None:
+def test_layers_that_end_early_limit_the_offer_and_the_defaults(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.save(random_state_dict(SHORT), tmp_path / "short.pth")
+    monkeypatch.setenv("NST_WEIGHTS", str(tmp_path / "short.pth"))
     app = open_panel(layers=SHORT)
     assert said(app).style_layers == (("conv1_1", 0.2), ("conv2_1", 0.2), ("conv3_1", 0.2))
     assert said(app).content_layers == (("conv3_4", 1.0),)
@@ -220,7 +234,7 @@ def test_layers_that_end_early_limit_the_offer_and_the_defaults() -> None:
     rerun(app)
     app.button(key="set_reset").click()
     assert said(rerun(app)).content_layers == (("conv3_4", 1.0),)
-    assert not open_panel().tabs[1].caption
+    assert not open_panel().tabs[1].caption  # the network's layers are all on offer
 
 
 def test_loaded_layers_that_are_not_on_offer_are_shown_and_marked() -> None:
