@@ -80,6 +80,7 @@ if TYPE_CHECKING:
         style_target,
         total_variation_loss,
     )
+    from nst_core.memory import MemoryNeed, memory_need
     from nst_core.metric_notes import METRIC_NOTES, MetricInfo
     from nst_core.metrics import (
         Metrics,
@@ -193,6 +194,7 @@ _HOMES = {
     "MOST_SIDES": "comparison",
     "MOST_STARS": "store",
     "MOST_STYLES": "submit",
+    "MemoryNeed": "memory",
     "MetricInfo": "metric_notes",
     "MetricRow": "report",
     "Metrics": "metrics",
@@ -290,6 +292,7 @@ _HOMES = {
     "measure_picture": "judge",
     "measure_side": "report",
     "measured_snapshot": "judge",
+    "memory_need": "memory",
     "metric_rows": "report",
     "missing_cells": "cells",
     "open_store": "store",
@@ -371,6 +374,7 @@ __all__ = [
     "LocalExecutor",
     "LogLine",
     "Losses",
+    "MemoryNeed",
     "MetricInfo",
     "MetricRow",
     "Metrics",
@@ -464,6 +468,7 @@ __all__ = [
     "measure_picture",
     "measure_side",
     "measured_snapshot",
+    "memory_need",
     "metric_rows",
     "missing_cells",
     "open_store",

@@ -14,12 +14,14 @@ from torch import Tensor
 
 from nst_core.checkpoint import Checkpoint
 from nst_core.cli_files import check_output, interrupts, keep_former, show_download
+from nst_core.cli_settings import with_usual_content
 from nst_core.config import StyleTransferConfig
 from nst_core.device import describe_device, resolve_device
 from nst_core.errors import ConfigError
 from nst_core.image import Picture, encode_png, load_image, load_mask, save_image
 from nst_core.inputs import Inputs
 from nst_core.loop import encoder_for
+from nst_core.memory import MemoryNeed, memory_need
 from nst_core.step import Step
 from nst_core.stylize import stylize
 from nst_core.vgg import VGG19Encoder
@@ -44,6 +46,7 @@ def run_stylize(options: argparse.Namespace, config: StyleTransferConfig) -> int
     Inputs.checked(content, styles, config, content_mask, style_masks)
     if wants_download(config.weights):
         show_download(try_imagenet(), quiet=options.quiet or options.json)
+    config = with_usual_content(config, options)
     encoder = encoder_for(config)
     steps = stylize(
         content,
@@ -55,7 +58,7 @@ def run_stylize(options: argparse.Namespace, config: StyleTransferConfig) -> int
         resume=resume,
     )
     report = _Report(options, config, output)
-    report.start(encoder)
+    report.start(encoder, memory_need(config, content.size))
     with closing(steps), interrupts() as interrupted, report.bar:
         for step in steps:
             report.step(step)
@@ -106,8 +109,8 @@ class _Report:
         self.task = self.bar.add_task("", total=config.steps, loss="", speed="")
         self.begun: tuple[int, float] | None = None
 
-    def start(self, encoder: VGG19Encoder) -> None:
-        """Say what will compute."""
+    def start(self, encoder: VGG19Encoder, memory: MemoryNeed) -> None:
+        """Say what will compute, and how much memory that takes."""
         device = resolve_device(self.config.device)
         source = encoder.source
         if source is None:
@@ -119,8 +122,10 @@ class _Report:
                 "weights": source.name,
                 "weights_sha256": source.sha256,
                 "steps": self.config.steps,
+                "memory_bytes": memory.bytes,
             },
-            f"weights: {source.origin}\ndevice: {describe_device(device)}",
+            f"weights: {source.origin}\n"
+            f"device: {describe_device(device)}; a run of this size {memory.words()}",
         )
 
     def step(self, step: Step) -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import platform
+from contextlib import suppress
 from pathlib import Path
 
 import torch
 
 from nst_core.errors import DeviceError
+
+UNKNOWN_MEMORY = 8 * 2**30
+CONTROL_GROUP = Path("/sys/fs/cgroup/memory.max")
 
 
 def available_devices() -> list[str]:
@@ -48,7 +52,7 @@ def describe_device(device: torch.device) -> str:
     if device.type == "mps":
         return "Apple GPU"
     cores = f"{os.cpu_count()} cores, {torch.get_num_threads()} threads in use"
-    return f"{_processor()}, {cores}{_memory()}"
+    return f"{_processor()}, {cores}, {total_memory(device) / 2**30:.0f} GiB of memory"
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -58,12 +62,19 @@ def is_out_of_memory(error: BaseException) -> bool:
     return "can't allocate memory" in str(error) or "not enough memory" in str(error)
 
 
-def _memory() -> str:
-    try:
-        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):  # no POSIX
-        return ""
-    return f", {total / 2**30:.0f} GiB of memory"
+def total_memory(device: torch.device) -> int:
+    """Return a device's memory in bytes; ``UNKNOWN_MEMORY`` where the system does not say.
+
+    Of the CPU it is the machine's, or what the process's control group may have of it.
+    """
+    if device.type == "cuda":
+        return int(torch.cuda.get_device_properties(device).total_memory)
+    found = []
+    with suppress(AttributeError, OSError, ValueError):  # no POSIX
+        found.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    with suppress(OSError, ValueError):  # no Linux, or no limit
+        found.append(int(CONTROL_GROUP.read_text()))
+    return min(found, default=UNKNOWN_MEMORY)
 
 
 def _processor() -> str:

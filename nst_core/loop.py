@@ -12,6 +12,7 @@ from torch import Tensor
 from nst_core.checkpoint import Checkpoint
 from nst_core.color import recolor
 from nst_core.config import StyleTransferConfig
+from nst_core.cost import plan_strips, room_on
 from nst_core.device import is_out_of_memory, resolve_device
 from nst_core.errors import CheckpointError, DivergenceError, NSTError, OutOfMemoryError
 from nst_core.image import Picture, fit_size, resize
@@ -254,6 +255,7 @@ class Loop:
             content_mask=mask,
             style_masks=scaled.style_masks,
             shared=shared,
+            strips_for=lambda size: plan_strips(size, layers_for(config), room_on(self.device)),
         )
         random = torch.Generator()
         random.set_state(self.random.get_state())

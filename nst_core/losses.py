@@ -8,7 +8,7 @@ they leave the papers, stand in ``docs/formulas.md``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -45,8 +45,8 @@ def gram_matrix(features: Tensor) -> Tensor:
     Returns:
         ``(B, N, N)``.
     """
-    rows = features.flatten(2)
-    return rows @ rows.mT
+    found: Tensor = _Gram.apply(features.flatten(2))
+    return found
 
 
 def content_loss(features: Tensor, target: Tensor) -> Tensor:
@@ -87,20 +87,104 @@ def style_target(
         mask: ``(B or 1, 1, H', W')`` in ``[0, 1]`` of any size; it is averaged down to the
             layer's positions (masks are Gatys et al. 2017, CVPR, section 4, "guided" Grams).
     """
+    size = (features.shape[-2], features.shape[-1])
+    shares = None if mask is None else position_shares(mask.to(features), size)
+    return whole_statistic(features, statistic, shares)
+
+
+def position_shares(mask: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return ``w_k / sum_k w_k`` of a layer's positions, ``(B or 1, 1, H, W)``.
+
+    Args:
+        mask: as in :func:`style_target`.
+        size: of the layer, ``(H, W)``.
+    """
+    weights = F.adaptive_avg_pool2d(mask, size)
+    total = weights.sum((-2, -1), keepdim=True)
+    return weights / total.clamp(min=torch.finfo(mask.dtype).tiny)
+
+
+def whole_statistic(
+    features: Tensor, statistic: StyleStatistic, shares: Tensor | None
+) -> StyleTarget:
+    """Return :func:`style_target` with a mask's shares known; None is a share of 1/M each."""
+    center = None
+    if statistic != "gram":
+        rows = features.flatten(2)
+        center = rows.mean(-1) if shares is None else (rows * shares.flatten(2)).sum(-1)
+        center = center.detach()  # any would do; the slope is that of the moments
+    return statistic_of_moments(statistic, moments(features, shares, center), center)
+
+
+class Moments(NamedTuple):
+    """Sums over some of a layer's positions; those of all its parts add up.
+
+    Attributes:
+        first: ``(B, N)``, ``sum_k s_k (F_ik - c_i)``, where ``s_k`` is a position's share; zeros
+            where there is no ``c``, since a Gram matrix needs none.
+        second: ``(B, N, N)``, ``sum_k s_k (F_ik - c_i)(F_jk - c_j)``.
+    """
+
+    first: Tensor
+    second: Tensor
+
+
+def moments(
+    features: Tensor,
+    shares: Tensor | None,
+    center: Tensor | None,
+    *,
+    positions: int | None = None,
+) -> Moments:
+    """Sum up a layer, or a part of it.
+
+    Args:
+        features: ``(B, N, H, W)``.
+        shares: ``(B or 1, 1, H, W)``, of these positions; None is ``1 / positions`` each.
+        center: ``(B or 1, N)``, the ``c_i`` above; None is 0.
+        positions: of the whole layer; None if these are all.
+    """
     rows = features.flatten(2)
-    if mask is None:
-        shares = rows.new_full((1, 1, 1), 1 / rows.shape[-1])
+    if center is not None:
+        rows = rows - center.unsqueeze(-1)
+    if shares is None:
+        weighted, share = rows, 1 / (positions or rows.shape[-1])
+        second = _Gram.apply(rows) * share
     else:
-        weights = F.adaptive_avg_pool2d(
-            mask.to(rows), (features.shape[-2], features.shape[-1])
-        ).flatten(2)
-        shares = weights / weights.sum(-1, keepdim=True).clamp(min=torch.finfo(rows.dtype).tiny)
-    if statistic == "gram":
-        mean = rows.new_zeros(rows.shape[:2])
-    else:
-        mean = (rows * shares).sum(-1)
-        rows = rows - mean.unsqueeze(-1)
-    return StyleTarget(statistic, mean, (rows * shares) @ rows.mT)
+        weighted, share = rows * shares.flatten(2), 1.0
+        second = weighted @ rows.mT
+    first = rows.new_zeros(rows.shape[:2]) if center is None else weighted.sum(-1) * share
+    return Moments(first, second)
+
+
+class _Gram(torch.autograd.Function):
+    """``X X^T``, whose slope torch would compute by two products in place of one."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor) -> Tensor:
+        ctx.save_for_backward(rows)
+        return rows @ rows.mT
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> Tensor:
+        (rows,) = ctx.saved_tensors
+        found: Tensor = (slope + slope.mT) @ rows
+        return found
+
+
+def statistic_of_moments(
+    statistic: StyleStatistic, found: Moments, center: Tensor | None
+) -> StyleTarget:
+    """Return the statistic of a layer whose parts' moments were added up.
+
+    Args:
+        center: what the moments are about; None, and only then, for ``"gram"``.
+    """
+    if center is None:
+        return StyleTarget(statistic, torch.zeros_like(found.first), found.second)
+    shift = found.first
+    second = found.second - shift.unsqueeze(-1) * shift.unsqueeze(-2)
+    return StyleTarget(statistic, center + shift, second)
 
 
 def blend_targets(targets: Sequence[StyleTarget], weights: Sequence[float]) -> StyleTarget:
@@ -134,8 +218,12 @@ def style_loss(features: Tensor, target: StyleTarget, *, mask: Tensor | None = N
         target: of :func:`style_target`, ``B`` or 1 pictures.
         mask: as in :func:`style_target`: only there the picture's statistic is taken.
     """
-    own = style_target(features, target.statistic, mask=mask)
-    channels = features.shape[1]
+    return style_distance(style_target(features, target.statistic, mask=mask), target)
+
+
+def style_distance(own: StyleTarget, target: StyleTarget) -> Tensor:
+    """Return :func:`style_loss` of a picture whose statistic is known, shape ``(B,)``."""
+    channels = own.second.shape[-1]
     moved = (own.mean - target.mean).square().sum(-1) / channels
     if target.statistic == "wasserstein":
         root = _square_root(_wide(target.second)) if target.root is None else target.root

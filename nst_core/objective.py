@@ -13,13 +13,25 @@ import torch
 from torch import Tensor
 
 from nst_core.config import LayerWeight, StyleTransferConfig
+from nst_core.image import Size
 from nst_core.losses import (
+    Moments,
     StyleTarget,
     blend_targets,
     content_loss,
+    statistic_of_moments,
+    style_distance,
     style_loss,
-    style_target,
     total_variation_loss,
+    whole_statistic,
+)
+from nst_core.strips import WHOLE, Cut, Strips, scale_of
+from nst_core.targets import (
+    Passage,
+    content_targets,
+    layer_shares,
+    strip_moments,
+    style_targets,
 )
 from nst_core.vgg import VGG19Encoder
 
@@ -96,6 +108,7 @@ class Objective:
         content_mask: ``(1, 1, H, W)``, 1 where the picture is free; elsewhere it is the content.
         style_masks: one a style, 1 where its statistics are taken, or None for all of it.
         shared: where targets of the same pictures, masks, size and network are kept.
+        strips_for: says of a size, ``(height, width)``, how a picture goes through the network.
 
     Every value is a weighted contribution, so that they add up: ``total`` = ``content`` +
     ``style`` + ``tv``, and each of the first two is the sum of its layers
@@ -112,11 +125,13 @@ class Objective:
         content_mask: Tensor | None = None,
         style_masks: Sequence[Tensor | None] = (),
         shared: Shared | None = None,
+        strips_for: Callable[[Size], Strips] = lambda size: WHOLE,
     ) -> None:
-        self.encoder = encoder
+        self.passage = Passage(
+            encoder, bfloat16=config.precision == "bfloat16", strips_for=strips_for
+        )
         self.content = content
         self.mask = content_mask
-        self.bfloat16 = config.precision == "bfloat16"
         self.size = (content.shape[-2], content.shape[-1])
         scale = REFERENCE_PIXELS / (self.size[0] * self.size[1])
         if not config.resolution_invariant:
@@ -136,6 +151,8 @@ class Objective:
             *(f"style/{layer}" for layer in self.style_weights),
         )
         self.layers = tuple(self.content_weights | self.style_weights)
+        self.strips = strips_for(self.size)
+        self._shares = layer_shares(content_mask, list(self.style_weights), self.size)
         shared = shared or Shared()
         colors = config.color_before  # the pictures depend on it, and on style_scale
         shares = style_shares(config, len(styles))
@@ -143,39 +160,30 @@ class Objective:
         masks = style_masks or [None] * len(styles)
         with torch.no_grad():
             self.content_targets = shared.layers(
-                ("content", colors),
+                ("content", colors, self.strips),
                 list(self.content_weights),
-                lambda layers: self._encode(content, layers),
-            )
-            self.style_targets = shared.layers(
-                ("style", style_key),
-                list(self.style_weights),
-                lambda layers: self._style_targets(config, styles, masks, layers),
+                lambda layers: content_targets(self.passage, content, layers, self.strips),
             )
 
-    def _encode(self, image: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
-        with torch.autocast(image.device.type, torch.bfloat16, enabled=self.bfloat16):
-            features = self.encoder(image, layers)
-        return {layer: x.float() for layer, x in features.items()}
-
-    def _style_targets(
-        self,
-        config: StyleTransferConfig,
-        styles: Sequence[Tensor],
-        masks: Sequence[Tensor | None],
-        layers: Sequence[str],
-    ) -> dict[str, StyleTarget]:
-        each: list[dict[str, StyleTarget]] = []
-        for style, mask in zip(styles, masks, strict=True):
-            features = self._encode(style.to(self.content.device), layers)
-            each.append(
-                {
-                    layer: style_target(x, config.style_statistic, mask=mask)
-                    for layer, x in features.items()
+            def make(layers: Sequence[str]) -> dict[str, StyleTarget]:
+                each = [
+                    style_targets(
+                        self.passage,
+                        style.to(content.device),
+                        mask,
+                        config.style_statistic,
+                        layers,
+                    )
+                    for style, mask in zip(styles, masks, strict=True)
+                ]
+                return {
+                    layer: blend_targets([found[layer] for found in each], shares)
+                    for layer in layers
                 }
+
+            self.style_targets = shared.layers(
+                ("style", style_key, self.strips), list(self.style_weights), make
             )
-        shares = style_shares(config, len(styles))
-        return {layer: blend_targets([found[layer] for found in each], shares) for layer in layers}
 
     def compose(self, image: Tensor) -> Tensor:
         """Return ``image`` inside the mask and the content outside."""
@@ -186,17 +194,39 @@ class Objective:
     def __call__(self, image: Tensor) -> Losses:
         """Return the losses of ``image``, ``(1, 3, H, W)`` in ``[0, 1]``."""
         image = self.compose(image)
-        features = self._encode(image, self.layers)
-        content = {
-            layer: content_loss(features[layer], target)
-            for layer, target in self.content_targets.items()
-        }
-        style = {
-            layer: style_loss(features[layer], target, mask=self.mask)
-            for layer, target in self.style_targets.items()
-        }
+        if self.strips.blocks:
+            sums, features = self.passage.in_strips(image, self.layers, self.strips, self._sums)
+        else:
+            sums, features = {}, self.passage.whole(image, self.layers)
+        content, style = {}, {}
+        for layer, parts in sums.items():
+            rest = iter(parts)
+            if layer in self.content_targets:
+                content[layer] = next(rest)
+            if layer in self.style_targets:
+                target = self.style_targets[layer]
+                own = statistic_of_moments(target.statistic, Moments(*rest), _center(target))
+                style[layer] = style_distance(own, target)
+        for layer, x in features.items():
+            if layer in self.content_targets:
+                content[layer] = content_loss(x, self.content_targets[layer])
+            if layer in self.style_targets:
+                target = self.style_targets[layer]
+                own = whole_statistic(x, target.statistic, self._shares.get(layer))
+                style[layer] = style_distance(own, target)
         tv = total_variation_loss(image) if self.gamma else None
         return self._weigh(content, style, tv)
+
+    def _sums(self, layer: str, x: Tensor, cut: Cut) -> Sequence[Tensor]:
+        """Return a strip's part of the content loss and of the style's moments."""
+        parts: list[Tensor] = []
+        if layer in self.content_targets:
+            target = cut.of_whole(self.content_targets[layer], scale_of(layer))
+            parts.append(content_loss(x, target))
+        if layer in self.style_targets:
+            center = _center(self.style_targets[layer])
+            parts += strip_moments(layer, x, cut, self._shares.get(layer), center, self.size)
+        return parts
 
     def _weigh(
         self, content: Mapping[str, Tensor], style: Mapping[str, Tensor], tv: Tensor | None
@@ -214,6 +244,11 @@ class Objective:
         return Losses(total, values)
 
 
+def _center(target: StyleTarget) -> Tensor | None:
+    """Return what a strip's moments are taken about, near to their own mean."""
+    return None if target.statistic == "gram" else target.mean
+
+
 def losses_of_batch(objectives: Sequence[Objective], images: Sequence[Tensor]) -> list[Losses]:
     """Return the losses of each image by its own objective, with one pass through the network.
 
@@ -224,7 +259,7 @@ def losses_of_batch(objectives: Sequence[Objective], images: Sequence[Tensor]) -
     composed = [objective.compose(x) for objective, x in zip(objectives, images, strict=True)]
     batch = torch.cat(composed)
     wanted = dict.fromkeys(layer for objective in objectives for layer in objective.layers)
-    features = objectives[0]._encode(batch, list(wanted))
+    features = objectives[0].passage.whole(batch, list(wanted))
     content: list[dict[str, Tensor]] = [{} for _ in objectives]
     style: list[dict[str, Tensor]] = [{} for _ in objectives]
     for layer, x in features.items():

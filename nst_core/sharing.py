@@ -7,15 +7,15 @@ from itertools import pairwise
 
 import torch
 
-from nst_core.config import LAYERS, StyleTransferConfig
+from nst_core.config import StyleTransferConfig
+from nst_core.cost import picture_bytes
 from nst_core.errors import ConfigError
 from nst_core.image import fit_size
 from nst_core.loop import layers_for
 from nst_core.objective import active_layers
 from nst_core.pyramid import plan_levels
-from nst_core.vgg import CHANNELS, deepest
+from nst_core.vgg import deepest
 
-FLOAT_BYTES = 4
 MEMORY_SHARE = 0.8
 """Share of the free memory that a batch may take; the rest is for the convolutions' workspace."""
 
@@ -105,9 +105,10 @@ def batch_size(
 ) -> int:
     """Return how many runs fit into the memory at hand in one batch; at least 1.
 
-    On a CUDA GPU, ``MEMORY_SHARE`` of what is free over :func:`picture_bytes`. Elsewhere 1: on a
-    CPU one picture keeps the cores busy (``benchmarks/README.md`` has the measurement), and on an
-    Apple GPU, which shares the system's memory, nothing has been measured yet.
+    On a CUDA GPU, ``MEMORY_SHARE`` of what is free over :func:`~nst_core.cost.picture_bytes`.
+    Elsewhere 1: on a CPU one picture keeps the cores busy (``benchmarks/README.md`` has the
+    measurement), and on an Apple GPU, which shares the system's memory, nothing has been measured
+    yet.
 
     Args:
         config: settings of any of the runs.
@@ -120,33 +121,3 @@ def batch_size(
     free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     each = picture_bytes(fit_size(content_size, config.size), layers)
     return max(1, int(MEMORY_SHARE * free) // each)
-
-
-def picture_bytes(size: tuple[int, int], layers: Sequence[str]) -> int:
-    """Return about how many bytes one more picture takes in a batch, its backward pass included.
-
-    That is 7 to 36 % over what was measured on a CPU, at 128 and 256 px with five sets of layers
-    and statistics. Counted in float32, since the losses are (bfloat16 takes less):
-
-    - the activation of every convolution down to the deepest of ``layers``, and of each pooling;
-    - twice that of each of ``layers``: a loss keeps its difference or weighted copy, and a gradient
-      comes back from it;
-    - twice the largest, for the gradients on both sides of a convolution;
-    - the picture, its gradient, Adam's two moments, and an average over iterates.
-
-    Args:
-        size: (height, width) in px.
-    """
-    values = 5 * 3 * size[0] * size[1]
-    largest = 0
-    before = 1
-    for layer in LAYERS[: LAYERS.index(deepest(layers)) + 1]:
-        block = int(layer[4])
-        area = (size[0] >> (block - 1)) * (size[1] >> (block - 1))
-        if block != before:
-            values += CHANNELS[f"conv{before}_1"] * area
-            before = block
-        activation = CHANNELS[layer] * area
-        values += activation * (3 if layer in layers else 1)
-        largest = max(largest, activation)
-    return FLOAT_BYTES * (values + 2 * largest)

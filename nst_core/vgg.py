@@ -6,7 +6,7 @@ is Simonyan and Zisserman's (2014, arXiv:1409.1556, configuration E). It knows n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,14 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 # A mean over 2x2 is smaller than a maximum. The factor keeps activations at the size that the
 # deeper layers were trained with: 1.28, 1.76 and 1.52 were measured after blocks 1 to 3.
 AVERAGE_POOLING_SCALE = 1.5
+
+
+BLOCKS = 5
+
+
+def block_of(layer: str) -> int:
+    """Return which block a layer is in, from 1; pooling stands between two of them."""
+    return int(layer[4])
 
 
 def _feature_indices() -> dict[str, int]:
@@ -146,17 +154,43 @@ class VGG19Encoder(nn.Module):
         Raises:
             LayerError: this encoder was built less deep.
         """
+        return self.through(image, layers, range(1, BLOCKS + 1))[0]
+
+    def through(
+        self, x: Tensor, layers: Iterable[str], blocks: range
+    ) -> tuple[dict[str, Tensor], Tensor | None]:
+        """Take some of the network's blocks, one after the other.
+
+        Args:
+            x: what the first of them takes in: an image for block 1, as for :meth:`forward`; for
+                the others what this method returned with the block before.
+            layers: all that are wanted, of these blocks and of deeper ones.
+            blocks: counted from 1.
+
+        Returns:
+            The activations of the wanted layers in these blocks, and what the block after the last
+            takes in; None where no wanted layer is so deep.
+
+        Raises:
+            LayerError: this encoder was built less deep.
+        """
         wanted = set(layers)
         check_layers(wanted, self.layers, "this encoder was built with")
-        return {name: x for name, x in self._activations(image, wanted) if name in wanted}
-
-    def _activations(self, image: Tensor, wanted: set[str]) -> Iterator[tuple[str, Tensor]]:
-        x = (image - self.mean) / self.std
-        for layer in self.layers[: self.layers.index(deepest(wanted)) + 1] if wanted else ():
-            if layer.endswith("_1") and layer != "conv1_1":
+        if not wanted:
+            return {}, None
+        end = deepest(wanted)
+        found = {}
+        if blocks.start == 1:
+            x = (x - self.mean) / self.std
+        for layer in self.layers[: self.layers.index(end) + 1]:
+            if block_of(layer) not in blocks:
+                continue
+            if layer.endswith("_1") and block_of(layer) > blocks.start:
                 x = self.pool(x)
             x = self.convolve(layer, x)
-            yield layer, x
+            if layer in wanted:
+                found[layer] = x
+        return found, self.pool(x) if block_of(end) >= blocks.stop else None
 
     def pool(self, x: Tensor) -> Tensor:
         """Halve height and width, as chosen by ``pooling``."""

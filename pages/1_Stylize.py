@@ -9,7 +9,10 @@ from nst_core import (
     NSTError,
     Run,
     Store,
+    StoredPicture,
+    StyleTransferConfig,
     local_executor,
+    memory_need,
     submit_run,
 )
 from pages._ui.chosen import Chosen, chosen, put_pictures, undo_fork
@@ -80,6 +83,20 @@ def inputs(store: Store) -> None:
             st.caption(f"Forked from run {now.parent_id}", width="content")
             st.button("Undo the fork", key="undo_fork", type="tertiary", on_click=_undo_fork)
     weights_caption(chosen_weights())
+    if config is not None and now.content is not None:
+        _say_memory(config, now.content)
+
+
+def _say_memory(config: StyleTransferConfig, content: StoredPicture) -> None:
+    try:
+        need = memory_need(config, (content.height, content.width))
+    except NSTError:  # said when the run is begun
+        return
+    words = f"A run of this size {need.words()}."
+    if need.fits:
+        st.caption(words)
+    else:
+        st.warning(words, icon=":material/warning:")
 
 
 def _missing(now: Chosen) -> str:

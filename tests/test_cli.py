@@ -104,6 +104,24 @@ def test_settings_come_from_a_file_and_options_go_first(folder: Path) -> None:
     assert load_config("b.png") == config.changed(steps=3, resolution_invariant=False)
 
 
+@pytest.mark.parametrize(
+    ("extra", "expected"),
+    [
+        ("--weights textures", "conv3_1"),
+        ("--weights textures --content-layers conv2_1", "conv2_1"),
+        ("--weights textures --config plain.json", "conv4_2"),
+        ("--weights untrained", "conv4_2"),
+    ],
+)
+def test_the_contents_layer_suits_the_weights_unless_one_is_named(
+    folder: Path, extra: str, expected: str
+) -> None:
+    Path("plain.json").write_text(StyleTransferConfig().model_dump_json())
+    command = f"stylize photo.png style.png -o out.png --size 32 --steps 1 --device cpu {extra}"
+    assert main(command.split()) == 0
+    assert dict(load_config("out.png").content_layers) == {expected: 1}
+
+
 def test_json_is_one_object_a_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert stylized("--json --outputs 2") == 0
     captured = capsys.readouterr()

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from nst_core.config import StyleTransferConfig
+from nst_core.cost import picture_bytes
 from nst_core.errors import ConfigError
-from nst_core.sharing import batch_size, batches, can_share, picture_bytes
+from nst_core.sharing import batch_size, batches, can_share
 from tests.test_stylize import settings
 
 Changes = dict[str, Any]

@@ -1,0 +1,55 @@
+"""What is said of memory before a run."""
+
+from __future__ import annotations
+
+import pytest
+
+from nst_core.config import StyleTransferConfig
+from nst_core.cost import picture_bytes
+from nst_core.errors import DeviceError, ImageError
+from nst_core.loop import layers_for
+from nst_core.memory import PROGRAM_BYTES, memory_need
+from nst_core.strips import WHOLE, Strips
+
+CPU = StyleTransferConfig(device="cpu")
+
+
+@pytest.fixture(autouse=True)
+def machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NST_MEMORY", raising=False)
+    monkeypatch.setattr("nst_core.cost.total_memory", lambda device: 16_000_000_000)
+
+
+def test_the_need_is_the_programs_and_the_pictures_at_the_finest_level() -> None:
+    config = CPU.changed(size=256, levels=2)
+    need = memory_need(config, (400, 800))
+    assert need.bytes == PROGRAM_BYTES + picture_bytes((128, 256), layers_for(config))
+    assert need.strips == WHOLE
+    assert need.words() == "takes about 0.9 GB of memory"
+
+
+def test_a_large_picture_is_said_to_go_strip_by_strip() -> None:
+    need = memory_need(CPU.changed(size=2048), (1000, 1000))
+    assert need.strips.blocks
+    assert need.fits
+    assert need.words() == f"takes about {need.bytes / 1e9:.1f} GB of memory, strip by strip"
+
+
+def test_what_does_not_fit_is_said_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NST_MEMORY", "1")
+    need = memory_need(CPU.changed(size=8192), (1000, 1000))
+    assert not need.fits
+    assert need.words().endswith("where 1.8 GB may be taken: lower the size")
+
+
+def test_fewer_layers_take_less() -> None:
+    shallow = CPU.changed(content_layers="conv1_1", style_layers="conv1_1")
+    assert memory_need(shallow, (99, 99)).bytes < memory_need(CPU, (99, 99)).bytes
+    assert memory_need(shallow, (99, 99)).strips != Strips(5, 64)
+
+
+def test_what_cannot_run_is_an_error() -> None:
+    with pytest.raises(DeviceError):
+        memory_need(CPU.changed(device="cuda:7"), (99, 99))
+    with pytest.raises(ImageError):
+        memory_need(CPU.changed(size=64), (10, 1000))
