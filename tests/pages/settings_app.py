@@ -6,7 +6,10 @@ from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
-from nst_core import StyleTransferConfig
+from nst_core import LAYERS, StyleTransferConfig, default_config
+
+USUAL = default_config(LAYERS, "textures")
+"""The defaults with the weights that ship, which are in use here."""
 
 
 def panel() -> None:

@@ -9,19 +9,15 @@ import pytest
 import torch
 from pydantic import Field
 
-from nst_core import LAYERS, StyleTransferConfig, config, default_config, exact_number
+from nst_core import LAYERS, StyleTransferConfig, config, exact_number
 from pages._ui import settings_fields, settings_state
 from pages._ui.settings_fields import LABELS, WORDS, catalogue
 from pages._ui.settings_layers import PRESETS, preset
 from tests.conftest import random_state_dict
-from tests.pages.settings_app import keys, open_panel, put, rerun, said
+from tests.pages.settings_app import USUAL, keys, open_panel, put, rerun, said
 
 FIELDS = StyleTransferConfig.model_fields
 SHORT = LAYERS[: LAYERS.index("conv3_4") + 1]
-
-
-USUAL = default_config(LAYERS, "textures")
-"""The defaults with the weights that ship, which are in use here."""
 
 
 def test_panel_shows_the_defaults_of_the_config() -> None:
