@@ -56,6 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure as asked; return the exit code."""
     parser = _parser()
     options = parser.parse_args(arguments)
+    if options.sheet_beta not in (None, *options.betas):
+        parser.error(f"--sheet-beta {options.sheet_beta:g} is not among the betas")
     try:
         record = Record(options.json, resume=options.resume)
         measured = measure_all(options, record)
@@ -68,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     sheet = options.sheet or options.json.with_suffix(".jpg")
     chart = options.chart or options.json.with_suffix(".svg")
     for path, data in (
-        (sheet, contact_sheet(measured, record)),
+        (sheet, contact_sheet(measured, record, options.sheet_beta)),
         (chart, chart_svg(measured).encode()),
     ):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -100,6 +102,10 @@ def _parser() -> argparse.ArgumentParser:
     add("--device", default="auto")
     add("--json", type=Path, default=RESULTS / "weights.json")
     add("--sheet", type=Path, help="the contact sheet (default: beside the JSON, .jpg)")
+    add(
+        "--sheet-beta", type=float, metavar="BETA",
+        help="show all results with this beta (default: each source at about the same content)",
+    )  # fmt: skip
     add("--chart", type=Path, help="the curves (default: beside the JSON, .svg)")
     add("--resume", action="store_true", help="go on with what the JSON has")
     return parser

@@ -45,6 +45,13 @@ class Measured:
         """Compare the curves."""
         return compare(self.points, untrained=UNTRAINED, reference=REFERENCE)
 
+    def at(self, beta: float) -> dict[str, Cell]:
+        """Return of each source the cell with ``beta``."""
+        return {
+            name: next(cell for cell in cells if cell.beta == beta)
+            for name, cells in self.cells.items()
+        }
+
     def at_target(self) -> dict[str, Cell]:
         """Return of each source the cell nearest to one content that suits all."""
         target = target_content(self.curves.values())

@@ -25,14 +25,18 @@ LEAST_EDGE, MOST_EDGE = 192, 256  # px, of a picture on the sheet: captions need
 PANELS = 3  # charts in a row
 
 
-def contact_sheet(measured: Sequence[Measured], record: Record) -> bytes:
-    """Return a JPEG, a row a pair: content, style, and each source at about one content."""
+def contact_sheet(measured: Sequence[Measured], record: Record, beta: float | None = None) -> bytes:
+    """Return a JPEG, a row a pair: content, style, and each source.
+
+    Args:
+        beta: that of all results; None shows each source where it has about the same content.
+    """
     pictures, captions = [], []
     for each in measured:
         pictures += [each.pair.small, each.pair.style]
         captions.append(Caption("content", each.pair.content.name))
         captions.append(Caption("style", each.pair.style.name))
-        for name, cell in each.at_target().items():
+        for name, cell in (each.at_target() if beta is None else each.at(beta)).items():
             pictures.append(record.picture(cell.key))
             captions.append(
                 Caption(

@@ -294,6 +294,12 @@ def test_the_sheet_shows_each_source_where_content_is_about_the_same(
         "untrained, beta 10; style 0.800, content 0.420",
         "imagenet, beta 10; style 0.200, content 0.370",
     ]
+    said.clear()
+    weights_sheet.contact_sheet([shown], record, 1.0)
+    assert [words.partition(";")[0] for words in said[2:]] == [
+        "untrained, beta 1",
+        "imagenet, beta 1",
+    ]
 
 
 def test_a_sheet_too_large_is_encoded_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
