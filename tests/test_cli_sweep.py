@@ -118,6 +118,15 @@ def test_settings_come_from_a_file_and_options_and_axes_go_first(here: Lab) -> N
     assert run.entry.run.config == base.changed(steps=3, gamma=0.25)
 
 
+def test_the_contents_layer_suits_the_weights_unless_one_is_named(here: Lab) -> None:
+    command = "photo.png style.png --axis steps=1 --size 32 --device cpu --weights textures"
+    for number, (extra, expected) in enumerate(
+        [("", "conv3_1"), ("--content-layers conv2_1", "conv2_1")], start=1
+    ):
+        assert sweep(f"{command} {extra}") == 0
+        assert dict(results(here, number).sweep.plan.base.content_layers) == {expected: 1}
+
+
 def test_a_sampler_chooses_until_its_trials_are_done(
     here: Lab, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -101,6 +101,19 @@ def test_weights_that_are_not_here_are_said_once(lab: Lab) -> None:
     assert lab.store.count() == 0
 
 
+def test_what_a_run_takes_of_memory_is_said_before_it_begins(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = with_pictures()
+    app.number_input(key="set_size").set_value(256)
+    assert "A run of this size takes about 0.9 GB of memory." in said(rerun(app), "caption")
+    monkeypatch.setenv("NST_MEMORY", "0.01")
+    (warning,) = (found.value for found in rerun(app).warning)
+    assert "strip by strip, where 0.8 GB may be taken: lower the size" in warning
+    monkeypatch.setenv("NST_MEMORY", "much")
+    assert "A run of this size" not in said(rerun(app))
+
+
 def test_picture_that_would_be_too_thin_is_said_on_run(lab: Lab) -> None:
     app = drop(loaded(with_pictures()), "upload_content", picture_bytes(1, 20, 200), "thin.png")
     click(app, "run")
