@@ -13,12 +13,11 @@ from typing import NamedTuple
 
 import torch
 
-from nst_core.config import LAYERS
 from nst_core.device import total_memory
 from nst_core.errors import ConfigError
 from nst_core.image import Size
 from nst_core.strips import STRIDE, WHOLE, Strips, cuts, layer_size
-from nst_core.vgg import BLOCKS, CHANNELS, block_of, deepest
+from nst_core.vgg import BLOCKS, CHANNELS, block_of, deepest, layers_down_to
 
 FLOAT_BYTES = 4
 LENGTHS = (1024, 512, 256, 128, 64)  # px of a strip that are tried
@@ -41,7 +40,7 @@ def forward_operations(size: Size, layers: Sequence[str], blocks: range | None =
         blocks: only these, from 1.
     """
     operations, inputs = 0, 3
-    for layer in _passed(layers):
+    for layer in layers_down_to(layers):
         if blocks is None or block_of(layer) in blocks:
             height, width = layer_size(layer, size)
             operations += 2 * 9 * inputs * CHANNELS[layer] * height * width
@@ -100,8 +99,9 @@ def picture_bytes(size: Size, layers: Sequence[str], strips: Strips = WHOLE) -> 
 def _values(size: Size, layers: Sequence[str], blocks: range) -> int:
     """Return the numbers that some blocks keep for their gradient."""
     values, largest = 0, 0
-    passed = [layer for layer in _passed(layers) if block_of(layer) in blocks]
-    for layer in passed:
+    for layer in layers_down_to(layers):
+        if block_of(layer) not in blocks:
+            continue
         height, width = layer_size(layer, size)
         activation = CHANNELS[layer] * height * width
         values += activation * (3 if layer in layers else 1)
@@ -109,10 +109,6 @@ def _values(size: Size, layers: Sequence[str], blocks: range) -> int:
             values += CHANNELS[f"conv{block_of(layer) - 1}_1"] * height * width  # pooled
         largest = max(largest, activation)
     return values + 2 * largest
-
-
-def _passed(layers: Sequence[str]) -> tuple[str, ...]:
-    return LAYERS[: LAYERS.index(deepest(layers)) + 1]
 
 
 def _strip_sizes(size: Size, layers: Sequence[str], strips: Strips) -> list[Size]:

@@ -21,7 +21,6 @@ from nst_core.losses import (
     content_loss,
     statistic_of_moments,
     style_distance,
-    style_loss,
     total_variation_loss,
     whole_statistic,
 )
@@ -211,11 +210,14 @@ class Objective:
             if layer in self.content_targets:
                 content[layer] = content_loss(x, self.content_targets[layer])
             if layer in self.style_targets:
-                target = self.style_targets[layer]
-                own = whole_statistic(x, target.statistic, self._shares.get(layer))
-                style[layer] = style_distance(own, target)
+                style[layer] = self._style(layer, x)
         tv = total_variation_loss(image) if self.gamma else None
         return self._weigh(content, style, tv)
+
+    def _style(self, layer: str, x: Tensor) -> Tensor:
+        """Return a layer's style loss from its whole activation, of one picture or more."""
+        target = self.style_targets[layer]
+        return style_distance(whole_statistic(x, target.statistic, self._shares.get(layer)), target)
 
     def _sums(self, layer: str, x: Tensor, cut: Cut) -> Sequence[Tensor]:
         """Return a strip's part of the content loss and of the style's moments."""
@@ -269,10 +271,7 @@ def losses_of_batch(objectives: Sequence[Objective], images: Sequence[Tensor]) -
             target = objectives[members[0]].content_targets[layer]
             _share_out(content, layer, members, content_loss(_rows(x, parts, members), target))
         for members in _alike([o.style_targets.get(layer) for o in objectives]):
-            first = objectives[members[0]]
-            found = style_loss(
-                _rows(x, parts, members), first.style_targets[layer], mask=first.mask
-            )
+            found = objectives[members[0]]._style(layer, _rows(x, parts, members))
             _share_out(style, layer, members, found)
     tv = torch.split(total_variation_loss(batch), 1)
     return [

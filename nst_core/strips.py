@@ -16,8 +16,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from nst_core.config import LAYERS
-from nst_core.vgg import BLOCKS, VGG19Encoder, block_of, deepest
+from nst_core.vgg import BLOCKS, VGG19Encoder, block_of, layers_down_to
 
 STRIDE = 2 ** (BLOCKS - 1)
 """Cuts lie at multiples of it, so that no pooling window is divided."""
@@ -90,9 +89,8 @@ def margin(layers: Iterable[str], blocks: int) -> int:
         layers: those wanted.
         blocks: taken strip by strip.
     """
-    end = deepest(layers)
     wrong, block = 0, 1
-    for layer in LAYERS[: LAYERS.index(end) + 1]:
+    for layer in layers_down_to(layers):
         if block_of(layer) > blocks:
             break
         if block_of(layer) > block:  # a window with one wrong position is wrong

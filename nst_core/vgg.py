@@ -81,6 +81,11 @@ def deepest(layers: Iterable[str]) -> str:
     return max(layers, key=LAYERS.index)
 
 
+def layers_down_to(layers: Iterable[str]) -> tuple[str, ...]:
+    """Return all layers that a pass goes through to reach the deepest of ``layers``."""
+    return LAYERS[: LAYERS.index(deepest(layers)) + 1]
+
+
 @dataclass(frozen=True)
 class Weights:
     """Which weights an encoder holds.
@@ -131,7 +136,7 @@ class VGG19Encoder(nn.Module):
         layers = tuple(layers)
         self.source = source
         check_layers(layers, available_layers(state_dict), source.name if source else "given")
-        self.layers = LAYERS[: LAYERS.index(deepest(layers)) + 1]
+        self.layers = layers_down_to(layers)
         self.pooling = pooling
         self.padding = padding
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), False)
@@ -178,11 +183,11 @@ class VGG19Encoder(nn.Module):
         check_layers(wanted, self.layers, "this encoder was built with")
         if not wanted:
             return {}, None
-        end = deepest(wanted)
+        passed = layers_down_to(wanted)
         found = {}
         if blocks.start == 1:
             x = (x - self.mean) / self.std
-        for layer in self.layers[: self.layers.index(end) + 1]:
+        for layer in passed:
             if block_of(layer) not in blocks:
                 continue
             if layer.endswith("_1") and block_of(layer) > blocks.start:
@@ -190,7 +195,7 @@ class VGG19Encoder(nn.Module):
             x = self.convolve(layer, x)
             if layer in wanted:
                 found[layer] = x
-        return found, self.pool(x) if block_of(end) >= blocks.stop else None
+        return found, self.pool(x) if block_of(passed[-1]) >= blocks.stop else None
 
     def pool(self, x: Tensor) -> Tensor:
         """Halve height and width, as chosen by ``pooling``."""

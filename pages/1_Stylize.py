@@ -30,9 +30,10 @@ from pages._ui.runs import (
     show_state,
 )
 from pages._ui.settings import put_settings, settings_panel
+from pages._ui.settings_state import chosen_weights
 from pages._ui.setup import setup_page
 from pages._ui.sweep_axes_state import planned_pictures
-from pages._ui.weights import chosen_layers, chosen_weights, in_short, weights_caption
+from pages._ui.weights import chosen_layers, in_short, weights_caption
 
 SWEEP = "pages/2_Sweep.py"
 

@@ -37,11 +37,15 @@ def settle(name: str, value: Any) -> None:
     values()[name] = value
 
 
+def chosen_weights() -> str:
+    """Return the weights that the settings name; before they are drawn first, the default."""
+    return str(st.session_state.get(VALUES, {}).get("weights", "auto"))
+
+
 def usual_settings(layers: Sequence[str]) -> StyleTransferConfig:
     """Return the defaults with the weights that the session names, kept to ``layers``."""
-    setting = str(st.session_state.get(VALUES, {}).get("weights", "auto"))
     try:
-        name = weights_in_use(setting).name
+        name = weights_in_use(chosen_weights()).name
     except NSTError:  # said elsewhere
         name = ""
     return default_config(layers, name)

@@ -17,12 +17,12 @@ from pages._ui.chosen import Chosen
 from pages._ui.errors import plain, show_error
 from pages._ui.pictures import picture_panel
 from pages._ui.settings import put_settings, settings_panel
-from pages._ui.settings_state import DRAWN_AT, end, usual_settings
+from pages._ui.settings_state import DRAWN_AT, chosen_weights, end, usual_settings
 from pages._ui.sweep_axes import Axes, axes_panel
 from pages._ui.sweep_axes_state import draft
 from pages._ui.sweep_build_search import search_panel
 from pages._ui.sweep_build_start import start_panel
-from pages._ui.weights import chosen_layers, chosen_weights, weights_caption
+from pages._ui.weights import chosen_layers, weights_caption
 
 SMALL = 256  # px of the long edge: enough to compare looks, a quarter of the default's work
 

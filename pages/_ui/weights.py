@@ -6,7 +6,7 @@ import streamlit as st
 
 from nst_core import LAYERS, NSTError, imagenet_fetch, weights_in_use
 from pages._ui.errors import plain, show_error
-from pages._ui.settings_state import VALUES
+from pages._ui.settings_state import chosen_weights
 
 MEGABYTE = 1e6
 INSTEAD = {
@@ -20,11 +20,6 @@ INSTEAD = {
     ),
 }
 """What is in use where ImageNet's weights are missing, as the first visit hears of it."""
-
-
-def chosen_weights() -> str:
-    """Return the weights that the settings name; before they are drawn first, the default."""
-    return str(st.session_state.get(VALUES, {}).get("weights", "auto"))
 
 
 def chosen_layers() -> tuple[str, ...]:
