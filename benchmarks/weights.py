@@ -86,7 +86,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--paintings", type=Path, help="a folder with the pictures that are not our samples")
     add(
         "--weights", action="append", default=[], metavar="NAME=SETTING",
-        help="a further source: the path of a file, or what the setting weights takes; repeat it",
+        help="a further source: the path of a file, or what the setting weights takes; a style "
+        "statistic other than the usual one may follow, as in @gram; repeat it",
     )  # fmt: skip
     add("--size", type=int, default=192, help="long edge in px (default 192)")
     add("--steps", type=int, default=150, help="steps of each run (default 150)")
@@ -179,6 +180,7 @@ def _head(
                 "sha256": source.weights.sha256,
                 "style_layers": dict(source.config.style_layers),
                 "content_layers": dict(source.config.content_layers),
+                "style_statistic": source.config.style_statistic,
             }
             for source in sources
         },

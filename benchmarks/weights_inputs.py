@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from torch import Tensor
 
@@ -88,9 +88,17 @@ def load_judge(path: Path, device: str) -> VGG19Encoder:
 def load_source(name: str, setting: str, settings: Mapping[str, Any]) -> Source:
     """Load weights with their own defaults, but for ``settings``.
 
+    Args:
+        setting: what the setting ``weights`` takes; a style statistic may follow, as in ``@gram``.
+
     Raises:
         LayerError, WeightsError: the settings name layers that they have not, or they are bad.
     """
+    path, _, statistic = setting.rpartition("@")
+    if path and statistic in get_args(
+        StyleTransferConfig.model_fields["style_statistic"].annotation
+    ):
+        setting, settings = path, {**settings, "style_statistic": statistic}
     config = weights_in_use(setting).defaults().changed(**{"weights": setting, **settings})
     return Source(name, encoder_for(config, download=False), config)
 

@@ -43,7 +43,8 @@ if TYPE_CHECKING:
         load_side,
         pictures_of,
     )
-    from nst_core.config import LAYERS, StyleTransferConfig, default_config, load_config
+    from nst_core.config import LAYERS, StyleTransferConfig, load_config
+    from nst_core.defaults import default_config
     from nst_core.device import available_devices, describe_device, resolve_device
     from nst_core.differences import SettingRow, describe_value, exact_number, settings_of
     from nst_core.engine import DeviceStatus, Executor, LocalExecutor, local_executor
@@ -253,7 +254,7 @@ _HOMES = {
     "corrected_picture": "export",
     "count_runs": "sweep",
     "cubehelix": "comparison",
-    "default_config": "config",
+    "default_config": "defaults",
     "delete_sweep": "sweep_runs",
     "describe_device": "device",
     "describe_picture": "comparison",

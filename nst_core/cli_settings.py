@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Collection
 from typing import Any, get_args
 
 from pydantic.fields import FieldInfo
 
-from nst_core.config import CONTENT_LAYERS, StyleTransferConfig, load_config
+from nst_core.config import StyleTransferConfig, load_config
+from nst_core.defaults import with_usual
 
 _PREFIX = "set_"  # of settings among a command's other options
 
@@ -38,23 +40,26 @@ def read_settings(options: argparse.Namespace) -> StyleTransferConfig:
     return base.changed(**given_settings(options))
 
 
-def with_usual_content(
-    config: StyleTransferConfig, options: argparse.Namespace
+def with_usual_settings(
+    config: StyleTransferConfig, options: argparse.Namespace, further: Collection[str] = ()
 ) -> StyleTransferConfig:
-    """Return ``config`` with the content's layer that suits the weights in use.
+    """Return ``config`` with the settings that suit the weights in use.
 
-    Unless ``--config`` or an option names one. ImageNet's weights are to be fetched before, if
-    they are to be fetched at all.
+    But for those that an option names, and not at all with ``--config``. ImageNet's weights are
+    to be fetched before, if they are to be fetched at all.
+
+    Args:
+        further: settings named otherwise, as by an axis of a sweep.
 
     Raises:
         WeightsError: the weights asked for cannot be used.
     """
-    if options.config or "content_layers" in given_settings(options):
+    if options.config:
         return config
     from nst_core.weights import weights_in_use  # loads torch, and --help does without
 
-    usual = CONTENT_LAYERS.get(weights_in_use(config.weights).name)
-    return config.changed(content_layers=usual) if usual else config
+    name = weights_in_use(config.weights).name
+    return with_usual(config, name, {*given_settings(options), *further})
 
 
 def _add_setting(group: Any, name: str, field: FieldInfo) -> None:

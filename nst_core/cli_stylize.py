@@ -14,7 +14,7 @@ from torch import Tensor
 
 from nst_core.checkpoint import Checkpoint
 from nst_core.cli_files import check_output, interrupts, keep_former, show_download
-from nst_core.cli_settings import with_usual_content
+from nst_core.cli_settings import with_usual_settings
 from nst_core.config import StyleTransferConfig
 from nst_core.device import describe_device, resolve_device
 from nst_core.errors import ConfigError
@@ -46,7 +46,7 @@ def run_stylize(options: argparse.Namespace, config: StyleTransferConfig) -> int
     Inputs.checked(content, styles, config, content_mask, style_masks)
     if wants_download(config.weights):
         show_download(try_imagenet(), quiet=options.quiet or options.json)
-    config = with_usual_content(config, options)
+    config = with_usual_settings(config, options)
     encoder = encoder_for(config)
     steps = stylize(
         content,

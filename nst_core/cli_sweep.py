@@ -7,8 +7,9 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 
+from nst_core.axis_text import parse_axis
 from nst_core.cli_files import interrupts, show_download
-from nst_core.cli_settings import with_usual_content
+from nst_core.cli_settings import with_usual_settings
 from nst_core.cli_sweep_order import further_order, new_order
 from nst_core.cli_sweep_outputs import SweepOutputs
 from nst_core.cli_sweep_report import SweepReport
@@ -42,7 +43,8 @@ def run_sweep(options: argparse.Namespace, base: StyleTransferConfig) -> int:
     """
     if options.resume is None:
         if not wants_download(base.weights):
-            base = with_usual_content(base, options)
+            varied = (parse_axis(text).name.partition(".")[0] for text in options.axis)
+            base = with_usual_settings(base, options, list(varied))
         order = new_order(options, base)
     else:
         order = further_order(options, open_store())

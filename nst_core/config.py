@@ -137,10 +137,12 @@ class StyleTransferConfig(BaseModel):
         "Scale alpha and gamma by 512*512 / (height*width), so that a look found at 256 px is "
         "the look at 1024 px. Off is the paper to the letter.",
     )
-    style_statistic: Literal["gram", "covariance", "wasserstein"] = _field(
+    style_statistic: Literal["gram", "covariance", "wasserstein", "patches"] = _field(
         "gram",
-        "What of a layer is compared: Gram matrices (Gatys 2016), means and covariances, or the "
-        "2-Wasserstein distance between Gaussians.",
+        "What of the style is compared. Of each style layer: Gram matrices (Gatys 2016), means and "
+        "covariances, or the 2-Wasserstein distance between Gaussians. Or, without a network, "
+        "patches of 7 x 7 pixels at four scales by the sliced Wasserstein distance (Elnekave and "
+        "Weiss 2022); the style layers then have no part in it.",
     )
 
     # The network
@@ -279,10 +281,17 @@ class StyleTransferConfig(BaseModel):
             ("alpha", self.alpha, "content_layers"),
             ("beta", self.beta, "style_layers"),
         ):
+            if term == "beta" and self.style_statistic == "patches":
+                continue
             if weight > 0 and not any(share > 0 for _, share in getattr(self, layers)):
                 raise ConfigError(
                     f"{layers} has no layer with a weight above 0: add one, or set {term} to 0"
                 )
+        if self.style_statistic == "patches" and self.optimizer == "lbfgs":
+            raise ConfigError(
+                "style_statistic patches looks in new directions in each step, which L-BFGS cannot "
+                "follow: take adam, or another statistic"
+            )
         if self.style_weights and not any(self.style_weights):
             raise ConfigError("style_weights are all 0: raise one")
         if self.outputs > self.steps:
@@ -316,37 +325,6 @@ class StyleTransferConfig(BaseModel):
     def changed(self, **settings: Any) -> StyleTransferConfig:
         """Return a copy with ``settings`` replaced, all checks made again."""
         return type(self)(**{**self.model_dump(), **settings})
-
-
-CONTENT_LAYERS = {"textures": "conv3_1"}
-"""Where some weights keep the content better than the paper's layer; ``docs/defaults.md`` has the
-pictures and figures."""
-
-
-def default_config(layers: Iterable[str] = LAYERS, weights: str = "") -> StyleTransferConfig:
-    """Return the defaults, kept to the ``layers`` that network weights offer.
-
-    Style layers that are not among them are left out, and where that leaves none, each of
-    ``layers`` has an equal share; the content's layer becomes the deepest. Without ``layers``
-    the defaults are as they are.
-
-    Args:
-        layers: those on offer.
-        weights: the name of the weights, as ``weights_in_use`` tells it: with ``"textures"`` the
-            content's layer is conv3_1.
-    """
-    config, layers = StyleTransferConfig(), tuple(layers)
-    if weights in CONTENT_LAYERS:
-        config = config.changed(content_layers=CONTENT_LAYERS[weights])
-    if not layers:
-        return config
-    style = {name: share for name, share in config.style_layers if name in layers}
-    content = {name: share for name, share in config.content_layers if name in layers}
-    deepest = max(layers, key=LAYERS.index)
-    return config.changed(
-        style_layers=style or dict.fromkeys(layers, 1 / len(layers)),
-        content_layers=content or {deepest: 1.0},
-    )
 
 
 def _config_error(error: ValidationError) -> ConfigError:

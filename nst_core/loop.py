@@ -236,6 +236,7 @@ class Loop:
             self._enter(self.level, self.level_index, shared)
         if self.next_level != self.level:
             self._enter(self.next_level, 0, shared)
+        self.entered()[0].at_step(self.index)
 
     def _enter(self, level: int, level_index: int, shared: Shared) -> None:
         """Make the objective and the optimiser of a level, from the picture so far.

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 
-from nst_core.config import StyleTransferConfig, default_config
+from nst_core.config import StyleTransferConfig
+from nst_core.defaults import default_config
 from nst_core.errors import ImageError
 from nst_core.image import MIN_EDGE, Size, fit_size
 

@@ -24,6 +24,7 @@ from nst_core.losses import (
     total_variation_loss,
     whole_statistic,
 )
+from nst_core.patches import PatchDistance, scale_names
 from nst_core.strips import WHOLE, Cut, Strips, scale_of
 from nst_core.targets import (
     Passage,
@@ -56,7 +57,16 @@ def active_layers(config: StyleTransferConfig) -> tuple[list[LayerWeight], list[
     """Return the content and the style layers that change the loss."""
     content = [pair for pair in config.content_layers if config.alpha * pair.weight > 0]
     style = [pair for pair in config.style_layers if config.beta * pair.weight > 0]
-    return content, style
+    return content, [] if config.style_statistic == "patches" else style
+
+
+def has_style(config: StyleTransferConfig) -> bool:
+    """Whether a style changes the loss."""
+    return bool(active_layers(config)[1]) or _by_patches(config)
+
+
+def _by_patches(config: StyleTransferConfig) -> bool:
+    return config.style_statistic == "patches" and config.beta > 0
 
 
 def style_shares(config: StyleTransferConfig, count: int) -> list[float]:
@@ -111,7 +121,8 @@ class Objective:
 
     Every value is a weighted contribution, so that they add up: ``total`` = ``content`` +
     ``style`` + ``tv``, and each of the first two is the sum of its layers
-    (``"content/conv4_2"``, ``"style/conv1_1"``).
+    (``"content/conv4_2"``, ``"style/conv1_1"``), or with the statistic ``"patches"`` of its scales
+    (``"style/patches 1:1"``).
     """
 
     def __init__(
@@ -141,6 +152,10 @@ class Objective:
             layer: config.alpha * scale * weight for layer, weight in content_layers
         }
         self.style_weights = {layer: config.beta * weight for layer, weight in style_layers}
+        self.layers = tuple(self.content_weights | self.style_weights)
+        if _by_patches(config):
+            names = scale_names()
+            self.style_weights = dict.fromkeys(names, config.beta / len(names))
         self.names = (
             "total",
             "content",
@@ -149,9 +164,9 @@ class Objective:
             *(f"content/{layer}" for layer in self.content_weights),
             *(f"style/{layer}" for layer in self.style_weights),
         )
-        self.layers = tuple(self.content_weights | self.style_weights)
         self.strips = strips_for(self.size)
-        self._shares = layer_shares(content_mask, list(self.style_weights), self.size)
+        style_names = [layer for layer, _ in style_layers]
+        self._shares = layer_shares(content_mask, style_names, self.size)
         shared = shared or Shared()
         colors = config.color_before  # the pictures depend on it, and on style_scale
         shares = style_shares(config, len(styles))
@@ -165,6 +180,7 @@ class Objective:
             )
 
             def make(layers: Sequence[str]) -> dict[str, StyleTarget]:
+                assert config.style_statistic != "patches"  # which looks at no layer
                 each = [
                     style_targets(
                         self.passage,
@@ -180,9 +196,24 @@ class Objective:
                     for layer in layers
                 }
 
-            self.style_targets = shared.layers(
-                ("style", style_key, self.strips), list(self.style_weights), make
+            self.style_targets = shared.layers(("style", style_key, self.strips), style_names, make)
+        self._patches = (
+            PatchDistance(
+                [style.to(content.device) for style in styles],
+                shares,
+                [None if mask is None else mask.to(content.device) for mask in masks],
+                content_mask,
+                self.size,
+                config.seed,
             )
+            if _by_patches(config)
+            else None
+        )
+
+    def at_step(self, index: int) -> None:
+        """Draw what is drawn anew in each step, for the step that follows ``index`` others."""
+        if self._patches is not None:
+            self._patches.at_step(index)
 
     def compose(self, image: Tensor) -> Tensor:
         """Return ``image`` inside the mask and the content outside."""
@@ -212,7 +243,13 @@ class Objective:
             if layer in self.style_targets:
                 style[layer] = self._style(layer, x)
         tv = total_variation_loss(image) if self.gamma else None
-        return self._weigh(content, style, tv)
+        return self._weigh(content, style | self._by_scale(image), tv)
+
+    def _by_scale(self, image: Tensor) -> dict[str, Tensor]:
+        """Return the patches' distance at each scale, if that is the style's statistic."""
+        if self._patches is None:
+            return {}
+        return dict(zip(scale_names(), self._patches(image).unbind(), strict=True))
 
     def _style(self, layer: str, x: Tensor) -> Tensor:
         """Return a layer's style loss from its whole activation, of one picture or more."""
@@ -275,7 +312,11 @@ def losses_of_batch(objectives: Sequence[Objective], images: Sequence[Tensor]) -
             _share_out(style, layer, members, found)
     tv = torch.split(total_variation_loss(batch), 1)
     return [
-        objective._weigh(content[k], style[k], tv[k] if objective.gamma else None)
+        objective._weigh(
+            content[k],
+            style[k] | objective._by_scale(composed[k]),
+            tv[k] if objective.gamma else None,
+        )
         for k, objective in enumerate(objectives)
     ]
 

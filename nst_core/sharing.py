@@ -12,7 +12,7 @@ from nst_core.cost import picture_bytes
 from nst_core.errors import ConfigError
 from nst_core.image import fit_size
 from nst_core.loop import layers_for
-from nst_core.objective import active_layers
+from nst_core.objective import has_style
 from nst_core.pyramid import plan_levels
 from nst_core.vgg import deepest
 
@@ -78,7 +78,7 @@ def _loner(config: StyleTransferConfig) -> str:
     if config.optimizer == "lbfgs":
         return "optimizer lbfgs"
     at_content = config.init == "content" or (config.init == "mix" and config.init_mix == 0)
-    return "no style, from the content" if at_content and not active_layers(config)[1] else ""
+    return "no style, from the content" if at_content and not has_style(config) else ""
 
 
 def _pass(config: StyleTransferConfig) -> dict[str, object]:

@@ -21,7 +21,8 @@ import torch
 from torch import Tensor
 
 from nst_core import calibration
-from nst_core.config import LAYERS, StyleTransferConfig, default_config
+from nst_core.config import LAYERS, StyleTransferConfig
+from nst_core.defaults import default_config
 from nst_core.download import BackgroundFetch, NoNetworkError, Progress, fetch
 from nst_core.errors import WeightsError
 from nst_core.paths import weights_folder

@@ -108,19 +108,23 @@ def test_settings_come_from_a_file_and_options_go_first(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("extra", "expected"),
     [
-        ("--weights textures", "conv3_1"),
-        ("--weights textures --content-layers conv2_1", "conv2_1"),
-        ("--weights textures --config plain.json", "conv4_2"),
-        ("--weights untrained", "conv4_2"),
+        ("--weights textures", ("conv3_1", "patches")),
+        ("--weights textures --content-layers conv2_1", ("conv2_1", "patches")),
+        ("--weights textures --style-layers conv2_1", ("conv3_1", "gram")),
+        ("--weights textures --optimizer lbfgs", ("conv3_1", "gram")),
+        ("--weights textures --style-statistic covariance", ("conv3_1", "covariance")),
+        ("--weights textures --config plain.json", ("conv4_2", "gram")),
+        ("--weights untrained", ("conv4_2", "gram")),
     ],
 )
-def test_the_contents_layer_suits_the_weights_unless_one_is_named(
-    folder: Path, extra: str, expected: str
+def test_the_settings_suit_the_weights_unless_others_are_named(
+    folder: Path, extra: str, expected: tuple[str, str]
 ) -> None:
     Path("plain.json").write_text(StyleTransferConfig().model_dump_json())
     command = f"stylize photo.png style.png -o out.png --size 32 --steps 1 --device cpu {extra}"
     assert main(command.split()) == 0
-    assert dict(load_config("out.png").content_layers) == {expected: 1}
+    config = load_config("out.png")
+    assert (",".join(dict(config.content_layers)), config.style_statistic) == expected
 
 
 def test_json_is_one_object_a_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

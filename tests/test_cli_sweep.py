@@ -118,13 +118,23 @@ def test_settings_come_from_a_file_and_options_and_axes_go_first(here: Lab) -> N
     assert run.entry.run.config == base.changed(steps=3, gamma=0.25)
 
 
-def test_the_contents_layer_suits_the_weights_unless_one_is_named(here: Lab) -> None:
+@pytest.mark.parametrize(
+    ("extra", "expected"),
+    [
+        ("", ("conv3_1", "patches")),
+        ("--content-layers conv2_1", ("conv2_1", "patches")),
+        ("--axis style_layers.conv1_1=1", ("conv3_1", "gram")),
+        ("--axis optimizer=adam,lbfgs", ("conv3_1", "gram")),
+        ("--axis style_statistic=covariance,patches", ("conv3_1", "gram")),
+    ],
+)
+def test_the_settings_suit_the_weights_unless_others_are_named(
+    here: Lab, extra: str, expected: tuple[str, str]
+) -> None:
     command = "photo.png style.png --axis steps=1 --size 32 --device cpu --weights textures"
-    for number, (extra, expected) in enumerate(
-        [("", "conv3_1"), ("--content-layers conv2_1", "conv2_1")], start=1
-    ):
-        assert sweep(f"{command} {extra}") == 0
-        assert dict(results(here, number).sweep.plan.base.content_layers) == {expected: 1}
+    assert sweep(f"{command} {extra}") == 0
+    base = results(here).sweep.plan.base
+    assert (",".join(dict(base.content_layers)), base.style_statistic) == expected
 
 
 def test_a_sampler_chooses_until_its_trials_are_done(

@@ -225,10 +225,11 @@ def test_defaults_without_layers_are_those_of_the_config() -> None:
     assert default_config() == default_config(()) == StyleTransferConfig()
 
 
-def test_with_the_weights_that_ship_a_shallower_layer_keeps_the_content() -> None:
+def test_with_the_weights_that_ship_other_settings_are_usual() -> None:
     config = default_config(LAYERS, "textures")
     assert dict(config.content_layers) == {"conv3_1": 1}
-    assert config.changed(content_layers="conv4_2") == StyleTransferConfig()
+    assert config.style_statistic == "patches"
+    assert config.changed(content_layers="conv4_2", style_statistic="gram") == StyleTransferConfig()
     assert default_config(LAYERS, "untrained") == StyleTransferConfig()
     assert dict(default_config(LAYERS[:3], "textures").content_layers) == {"conv2_1": 1}
     assert weights_in_use("textures").defaults() == config

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from nst_core import calibration
-from nst_core.config import default_config
+from nst_core.defaults import default_config
 from nst_core.losses import gram_matrix
 from nst_core.vgg import VGG19Encoder, available_layers
 from nst_core.weights import find_weights

@@ -14,7 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nst_core.config import LAYERS, default_config
+from nst_core.config import LAYERS
+from nst_core.defaults import default_config
 from nst_core.vgg import (
     AVERAGE_POOLING_SCALE,
     CHANNELS,

@@ -41,6 +41,7 @@ WORDS: dict[str, str] = {
     "gram": "Gram matrices",
     "covariance": "Means and covariances",
     "wasserstein": "2-Wasserstein",
+    "patches": "Patches of pixels",
     "replicate": "Border colour",
     "float32": "float32",
     "bfloat16": "bfloat16",

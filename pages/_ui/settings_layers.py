@@ -115,6 +115,14 @@ def _say_defaults(layers: Sequence[str]) -> None:
             f"With these network weights the content is kept better by {content}, which is the "
             f"default here in place of {', '.join(dict(usual.content_layers))}."
         )
+    if values()["style_statistic"] == "patches":
+        st.caption(
+            "The style's layers have no part in the style statistic “Patches of pixels”, which "
+            "these network weights look best with; choose another under Advanced to use them."
+            if kept.style_statistic == "patches"
+            else "The style's layers have no part in the style statistic “Patches of pixels”; "
+            "choose another under Advanced to use them."
+        )
 
 
 def _say_missing(layers: Sequence[str]) -> None:

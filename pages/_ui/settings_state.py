@@ -21,6 +21,7 @@ FORMER = "set_former"
 SHAPES = "set_shapes"
 DRAWN_AT = "set_drawn_at"
 KNOWN = "set_known"
+IN_USE = "set_in_use"
 DELIVERED_AFTER = 2.0
 """Seconds after which the browser has what was drawn, unless the script was begun anew before."""
 LAYER_FIELDS = ("content_layers", "style_layers")
@@ -44,11 +45,14 @@ def chosen_weights() -> str:
 
 def usual_settings(layers: Sequence[str]) -> StyleTransferConfig:
     """Return the defaults with the weights that the session names, kept to ``layers``."""
+    return default_config(layers, _name_in_use())
+
+
+def _name_in_use() -> str:
     try:
-        name = weights_in_use(chosen_weights()).name
+        return weights_in_use(chosen_weights()).name
     except NSTError:  # said elsewhere
-        name = ""
-    return default_config(layers, name)
+        return ""
 
 
 def begin(layers: Sequence[str]) -> None:
@@ -65,6 +69,29 @@ def begin(layers: Sequence[str]) -> None:
         config = usual_settings(layers)
         st.session_state[VALUES] = _values_of(config)
         st.session_state.setdefault(STYLE_WEIGHTS, config.style_weights)
+    _follow_weights(layers)
+
+
+def _follow_weights(layers: Sequence[str]) -> None:
+    """Go over to the usual settings of weights that came since, as by a download.
+
+    What differs from the former weights' usual settings was chosen, and stays; all can be had back
+    with Undo.
+    """
+    chosen, name = chosen_weights(), _name_in_use()
+    before = st.session_state.get(IN_USE)
+    st.session_state[IN_USE] = (chosen, name)
+    if before is None or before[0] != chosen or before[1] == name:
+        return
+    former, usual = (_values_of(default_config(layers, each)) for each in (before[1], name))
+    moved = {
+        field: usual[field]
+        for field in usual
+        if former[field] != usual[field] and values()[field] == former[field]
+    }
+    if moved:
+        weights = st.session_state.get(STYLE_WEIGHTS, ())
+        _exchange({VALUES: values() | moved, STYLE_WEIGHTS: weights}, "Undo")
 
 
 def end() -> None:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from nst_core import (
     LAYERS,
+    ConfigError,
     StyleTransferConfig,
     axis_setting,
     axis_settings,
@@ -86,10 +87,19 @@ def first_values(name: str, base: StyleTransferConfig) -> AxisDraft:
     if name in PICTURES:
         return AxisDraft(name)
     if setting.kind == "word":
-        return draft_of(parse_axis(f"{name}={','.join(setting.words)}"))
+        fitting = (word for word in setting.words if _fits(base, name, word))
+        return draft_of(parse_axis(f"{name}={','.join(fitting)}"))
     if setting.kind == "switch":
         return draft_of(parse_axis(f"{name}=yes,no"))
     return draft_of(parse_axis(f"{name}={_values(name, base)}"))
+
+
+def _fits(base: StyleTransferConfig, name: str, word: str) -> bool:
+    try:
+        base.changed(**{name: word})
+    except ConfigError:
+        return False
+    return True
 
 
 def _values(name: str, base: StyleTransferConfig) -> str:

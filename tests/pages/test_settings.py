@@ -9,7 +9,7 @@ import pytest
 import torch
 from pydantic import Field
 
-from nst_core import LAYERS, StyleTransferConfig, config, exact_number
+from nst_core import LAYERS, StyleTransferConfig, config, defaults, exact_number
 from pages._ui import settings_fields, settings_state
 from pages._ui.settings_fields import LABELS, WORDS, catalogue
 from pages._ui.settings_layers import PRESETS, preset
@@ -23,7 +23,7 @@ SHORT = LAYERS[: LAYERS.index("conv3_4") + 1]
 def test_panel_shows_the_defaults_of_the_config() -> None:
     app = open_panel()
     assert said(app) == USUAL
-    assert USUAL.changed(content_layers="conv4_2") == StyleTransferConfig()
+    assert USUAL.changed(content_layers="conv4_2", style_statistic="gram") == StyleTransferConfig()
     assert [tab.label for tab in app.tabs] == ["Balance", "Layers", "Run", "Advanced"]
     assert app.text_input(key="set_beta").value == "1e8"
     assert app.select_slider(key="set_beta_log").value == 1e8
@@ -32,7 +32,8 @@ def test_panel_shows_the_defaults_of_the_config() -> None:
     assert app.number_input(key="set_learning_rate").placeholder == "auto"
     assert app.slider(key="set_style_layers_conv1_1").value == 0.2
     assert app.multiselect(key="set_content_layers").value == ["conv3_1"]
-    (caption,) = app.tabs[1].caption
+    caption, other = app.tabs[1].caption
+    assert "have no part in the style statistic “Patches of pixels”, which these" in other.value
     assert "kept better by conv3_1, which is the default here in place of conv4_2" in caption.value
     assert app.button_group(key="set_preset").value == "paper"
     assert app.button(key="set_reset").disabled
@@ -64,7 +65,7 @@ def test_new_setting_appears_under_advanced_by_itself(monkeypatch: pytest.Monkey
         mood: Literal["calm", "wild"] = "calm"
         gammas: tuple[float, ...] = (1.0,)
 
-    for module in (config, settings_fields, settings_state):
+    for module in (config, defaults, settings_fields, settings_state):
         monkeypatch.setattr(module, "StyleTransferConfig", Wider)
     app = open_panel()
     advanced = app.tabs[3]
@@ -213,6 +214,33 @@ def test_slider_of_a_weight_above_one_reaches_it_and_comes_down() -> None:
     assert said(rerun(app)) == USUAL
 
 
+def test_usual_settings_follow_the_weights_that_came_and_can_be_had_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = open_panel()
+    app.number_input(key="set_steps").set_value(9)
+    assert said(rerun(app)) == USUAL.changed(steps=9)
+    torch.save(random_state_dict(), tmp_path / "full.pth")
+    monkeypatch.setenv("NST_WEIGHTS", str(tmp_path / "full.pth"))
+    assert said(rerun(app)) == StyleTransferConfig(steps=9)
+    assert not app.tabs[1].caption
+    (undo,) = [button for button in app.button if button.label == "Undo"]
+    undo.click()
+    assert said(rerun(app)) == USUAL.changed(steps=9)
+    assert "have no part in" in app.tabs[1].caption[0].value
+    assert said(rerun(app)) == USUAL.changed(steps=9)
+
+
+def test_what_was_chosen_stays_when_other_weights_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = USUAL.changed(content_layers="conv2_2", style_statistic="covariance")
+    app = open_panel(put=chosen)
+    torch.save(random_state_dict(), tmp_path / "full.pth")
+    monkeypatch.setenv("NST_WEIGHTS", str(tmp_path / "full.pth"))
+    assert said(rerun(app)) == chosen
+
+
 def test_layers_that_end_early_limit_the_offer_and_the_defaults(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -223,7 +251,7 @@ def test_layers_that_end_early_limit_the_offer_and_the_defaults(
     assert said(app).content_layers == (("conv3_4", 1.0),)
     assert "set_style_layers_conv4_1" not in keys(app)
     assert app.multiselect(key="set_content_layers").options == list(SHORT)
-    (caption,) = app.tabs[1].caption
+    caption = app.tabs[1].caption[0]
     assert "end at conv3_4" in caption.value
     assert app.button(key="set_reset").disabled
     app.number_input(key="set_steps").set_value(9)

@@ -73,6 +73,8 @@ def random_config(seed: int) -> StyleTransferConfig:
         "style_scale": draw.uniform(0.25, 4),
         "resolution_invariant": draw.random() < 0.5,
     }
+    if settings["style_statistic"] == "patches":
+        settings["optimizer"] = "adam"
     return StyleTransferConfig(**settings)
 
 

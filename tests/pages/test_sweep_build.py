@@ -92,6 +92,7 @@ def test_axis_begins_with_values_around_the_base_setting(lab: Lab, name: str, li
         {"size": 32, "steps": 2, "style_scale": 0.25, "alpha": 1e12},
         {"size": 8192, "steps": 100_000, "style_scale": 4, "stop_window": 10},
         {"seed": 2**63 - 1, "optimizer": "lbfgs", "content_layers": {"conv1_1": 1}},
+        {"style_statistic": "patches"},
     ],
 )
 def test_every_axis_begins_with_values_that_the_config_takes(base: dict[str, Any]) -> None:
