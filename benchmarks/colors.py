@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.__main__ import write_record
+from benchmarks.record import write_record
 from nst_core import COLOR_METHODS, Picture, load_image, recolor_picture
 from nst_core.color import ColorMethod
 from nst_core.image import fit_size, resize

@@ -17,8 +17,8 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-from benchmarks.__main__ import write_record
 from benchmarks.pages import browser_path
+from benchmarks.record import write_record
 from nst_core import COLOR_METHODS, COLOR_TITLES
 from tests.browser.server import ROOT, Visitor, browser, start_server
 

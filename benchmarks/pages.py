@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.__main__ import write_record
+from benchmarks.record import write_record
 from nst_core import Store, StyleTransferConfig, submit_run
 from tests.browser.server import ROOT, Visitor, browser, chromium, start_server
 from tests.browser.ticks import Traffic, feed, played_run, resident_megabytes

@@ -20,9 +20,9 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-from benchmarks.__main__ import write_record
 from benchmarks.many_runs import CONTENTS, fill
 from benchmarks.pages import browser_path
+from benchmarks.record import write_record
 from nst_core import Store
 from tests.browser.server import Visitor, browser, start_server
 

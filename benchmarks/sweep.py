@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.__main__ import write_record
+from benchmarks.record import write_record
 from nst_core import (
     Axis,
     Picture,

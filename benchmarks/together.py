@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmarks.__main__ import write_record
+from benchmarks.record import write_record
 from nst_core import StyleTransferConfig, stylize, stylize_together
 from nst_core.loop import encoder_for
 from nst_core.vgg import VGG19Encoder

@@ -29,7 +29,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from benchmarks.__main__ import RESULTS, machine
+from benchmarks.record import RESULTS, machine
 from benchmarks.weights_cells import Job, job_of, judged, paint
 from benchmarks.weights_inputs import (
     PAIRS,

@@ -239,3 +239,11 @@ def test_runs_together_give_what_each_gives_alone(encoder: VGG19Encoder) -> None
 def test_lbfgs_is_refused_in_words() -> None:
     with pytest.raises(ConfigError, match="take adam"):
         config(optimizer="lbfgs")
+
+
+def test_a_run_draws_directions_at_every_step(encoder: VGG19Encoder) -> None:
+    """The picture hardly moves, and what is seen of it does."""
+    content, style = picture(64, 48, 0), picture(64, 64, 1)
+    still = config(learning_rate=1e-9, steps=4)
+    losses = [step.losses["style"] for step in stylize(content, [style], still, encoder=encoder)]
+    assert len({round(loss / losses[0], 3) for loss in losses}) == 4
