@@ -9,6 +9,7 @@ from nst_core.cost import picture_bytes
 from nst_core.errors import DeviceError, ImageError
 from nst_core.loop import layers_for
 from nst_core.memory import PROGRAM_BYTES, memory_need
+from nst_core.patches import patch_bytes
 from nst_core.strips import WHOLE, Strips
 
 CPU = StyleTransferConfig(device="cpu")
@@ -53,3 +54,13 @@ def test_what_cannot_run_is_an_error() -> None:
         memory_need(CPU.changed(device="cuda:7"), (99, 99))
     with pytest.raises(ImageError):
         memory_need(CPU.changed(size=64), (10, 1000))
+
+
+def test_patches_take_more_beside_the_network_and_no_more_than_a_part() -> None:
+    shallow = CPU.changed(size=512, content_layers="conv3_1", style_layers="conv3_1")
+    plain, patches = (
+        memory_need(shallow.changed(style_statistic=name), (400, 400))
+        for name in ("gram", "patches")
+    )
+    assert patches.bytes - plain.bytes == patch_bytes((512, 512)) == 100 * 64 * 128 * 128
+    assert patch_bytes((4096, 4096)) == 100 * 2**22
