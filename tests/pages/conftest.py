@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +13,14 @@ import pytest
 from nst_core import LocalExecutor, StoreError, open_store
 from tests.lab import Lab
 from tests.pages.bench import remember_media
+
+
+@pytest.fixture(autouse=True)
+def _same_main() -> Iterator[None]:
+    """Put back ``__main__``, which AppTest replaces: a process started later would run that."""
+    kept = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = kept
 
 
 @pytest.fixture
