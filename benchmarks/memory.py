@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks.processes import measured_apart, peak_bytes
+from benchmarks.processes import measured_each, peak_bytes
 from benchmarks.record import write_record
 
 
@@ -22,11 +22,7 @@ def main(arguments: list[str] | None = None) -> None:
         height, width = (int(edge) for edge in options.one.split("x"))
         print(json.dumps(measure(options, height, width)))
         return
-    passed = [f"--{name}={getattr(options, name)}" for name in PASSED]
-    results = []
-    for size in options.sizes:
-        results.append(measured_apart("benchmarks.memory", [*passed, "--one", size]))
-        print(line(results[-1]))
+    results = measured_each("memory", options, PASSED, line)
     write_record("memory", {"results": results}, options.output)
 
 

@@ -11,9 +11,8 @@ from torch import Tensor
 from nst_core import StyleTransferConfig
 from nst_core.losses import StyleTarget, content_loss, style_loss, style_target
 from nst_core.losses import total_variation_loss as tv_loss
+from nst_core.objective import REFERENCE_PIXELS
 from nst_core.vgg import VGG19Encoder
-
-REFERENCE_AREA = 512 * 512
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class Plain:
         config = self.config
         weights, shares = dict(config.content_layers), dict(config.style_layers)
         features = self.encoder(image, list(weights | shares))
-        scale = REFERENCE_AREA / (image.shape[-2] * image.shape[-1])
+        scale = REFERENCE_PIXELS / (image.shape[-2] * image.shape[-1])
         content, style = self.targets
         total = config.gamma * scale * tv_loss(image).sum()
         for layer, weight in weights.items():

@@ -8,12 +8,30 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from argparse import Namespace
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 
-def measured_apart(module: str, arguments: Sequence[str]) -> dict[str, Any]:
+def measured_each(
+    kind: str, options: Namespace, passed: Sequence[str], line: Callable[[dict[str, Any]], str]
+) -> list[dict[str, Any]]:
+    """Measure each of ``options.sizes`` in a process of its own, and print its line.
+
+    Args:
+        kind: a module of ``benchmarks`` that measures one size with ``--one``.
+        passed: the options that go with it.
+    """
+    common = [f"--{name}={getattr(options, name)}" for name in passed]
+    results = []
+    for size in options.sizes:
+        results.append(_measured_apart(f"benchmarks.{kind}", [*common, "--one", str(size)]))
+        print(line(results[-1]), flush=True)
+    return results
+
+
+def _measured_apart(module: str, arguments: Sequence[str]) -> dict[str, Any]:
     """Run ``python -m module arguments`` and return the JSON object of its last line."""
     command = [sys.executable, "-m", module, *arguments]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.peak import peak_operations
-from benchmarks.processes import measured_apart, peak_bytes, spread
+from benchmarks.processes import measured_each, peak_bytes, spread
 from benchmarks.record import write_record
 
 
@@ -25,11 +25,7 @@ def main(arguments: list[str] | None = None) -> None:
     if options.one:
         print(json.dumps(measure(options, options.one)))
         return
-    passed = [f"--{name}={getattr(options, name)}" for name in PASSED]
-    results = []
-    for size in options.sizes:
-        results.append(measured_apart("benchmarks.step", [*passed, "--one", str(size)]))
-        print(line(results[-1]))
+    results = measured_each("step", options, PASSED, line)
     write_record("step", {"results": results}, options.output)
 
 

@@ -98,7 +98,8 @@ class PatchDistance:
     def _parts(self, k: int, image: Tensor) -> Sequence[Callable[[], Tensor]]:
         """Return what gives a scale's distance, in parts that need little memory each."""
         mask = self._mask[k]
-        counts = [_count(image, mask), *(_count(s.image, s.mask) for s in self._styles[k])]
+        clouds = [(image, mask), *((style.image, style.mask) for style in self._styles[k])]
+        counts = [_count((x.shape[-2], x.shape[-1]), places) for x, places in clouds]
         step = max(1, _AT_ONCE // max(counts))
 
         def part(directions: Tensor) -> Tensor:
@@ -167,14 +168,13 @@ def patch_bytes(size: Size) -> int:
 
     Most of it is the finest scale's: products, their order, the style's, and gradients.
     """
-    samples = size[0] * size[1] // grid_width(size) ** 2
+    samples = _count(size, None)
     return BYTES_A_VALUE * max(samples, min(DIRECTIONS * samples, _AT_ONCE))
 
 
-def _count(image: Tensor, places: Tensor | None) -> int:
+def _count(size: Size, places: Tensor | None) -> int:
     """Return how many patches a step computes, about."""
-    height, width = image.shape[-2], image.shape[-1]
-    return height * width // (grid_width((height, width)) ** 2 if places is None else 1)
+    return size[0] * size[1] // (grid_width(size) ** 2 if places is None else 1)
 
 
 def _quantiles(values: Tensor, count: int) -> Tensor:
