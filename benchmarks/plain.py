@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -53,15 +54,15 @@ class Plain:
             total = total + config.beta * share * loss.sum()
         return total
 
-    def run(self, content: Tensor, steps: int) -> tuple[Tensor, float]:
-        """Optimise from ``content``; return the picture and the seconds that it took."""
+    def run(self, content: Tensor, steps: int) -> Iterator[tuple[Tensor, float]]:
+        """Optimise from ``content``; yield each step's picture and the seconds that it took."""
         image = content.clone().requires_grad_()
         optimizer = torch.optim.Adam([image], lr=0.02)
-        began = time.perf_counter()
         for _ in range(steps):
+            began = time.perf_counter()
             optimizer.zero_grad()
             self.loss(image).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             with torch.no_grad():
                 image.clamp_(0, 1)
-        return image.detach(), time.perf_counter() - began
+            yield image.detach().clone(), time.perf_counter() - began

@@ -1,14 +1,17 @@
 """``python -m benchmarks quality``: in what share of a plain loop's time its loss is reached.
 
-The plain loop (``benchmarks/plain.py``) does 300 steps; then ``stylize()`` runs with the settings
-that are measured, and every few steps its picture is scaled to the full size and judged by the same
-loss, outside the time that counts. Both run one after the other, for each pair and size.
+The plain loop (``benchmarks/plain.py``) does 300 steps, and ``stylize()`` all of its own with the
+settings that are measured. They take turns, so that whatever else the machine does disturbs both.
+Every few steps the picture of ``stylize()`` is scaled to the full size and judged by the plain
+loop's loss, outside the time that counts.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import statistics
+from collections import deque
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -72,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
 def settings(options: argparse.Namespace) -> StyleTransferConfig:
     """Return the paper's defaults as far as the weights go, with what is to be measured."""
     layers = weights_in_use(options.weights).layers
-    config = default_config(layers).changed(weights=options.weights, steps=options.steps)
+    config = default_config(layers).changed(weights=options.weights)
     changes = dict(text.partition("=")[::2] for text in options.set)
     return config.changed(**changes)
 
@@ -80,7 +83,7 @@ def settings(options: argparse.Namespace) -> StyleTransferConfig:
 def measure(
     config: StyleTransferConfig, content: Path, style: Path, options: argparse.Namespace
 ) -> dict[str, Any]:
-    """Run the plain loop, and then ``stylize()`` until it is as good or has done its steps."""
+    """Run the plain loop and ``stylize()`` in turns, and see when the second was as good."""
     import torch
 
     from benchmarks.plain import Plain
@@ -92,31 +95,32 @@ def measure(
     plain = Plain.of(
         encoder, config, start, resize(painting.pixels, fit_size(painting.size, config.size))
     )
-    plain.run(start, 2)  # to warm up
-    image, seconds = plain.run(start, options.steps)
-    with torch.no_grad():
-        goal = float(plain.loss(image))
-    curve = []
+    deque(plain.run(start, 2), maxlen=0)  # to warm up
+    curve: list[tuple[int, float, float]] = []
+    image, seconds, done = start, 0.0, 0
+    loop = plain.run(start, options.steps)
     with closing(stylize(photo, [painting], config, encoder=encoder, record_every=1)) as steps:
         for step in steps:
-            if step.index % options.every and not step.is_last:
-                continue
-            with torch.no_grad():
-                loss = float(plain.loss(resize(step.image().pixels, size)))
-            curve.append((step.index, step.seconds, loss))
-            if loss <= goal:
-                break
-    index, took, loss = curve[-1]
-    is_reached = loss <= goal
+            if step.index % options.every == 0 or step.is_last:
+                with torch.no_grad():
+                    loss = float(plain.loss(resize(step.image().pixels, size)))
+                curve.append((step.index, step.seconds, loss))
+            turn = options.steps * step.index // step.total - done
+            done += turn
+            for painted, took in itertools.islice(loop, turn):
+                image, seconds = painted, seconds + took
+    with torch.no_grad():
+        goal = float(plain.loss(image))
+    reached = next(((index, took) for index, took, loss in curve if loss <= goal), None)
     return {
         "size": config.size,
         "content": content.name,
         "style": style.name,
         "plain_loss": goal,
         "plain_seconds": seconds,
-        "reached_at_step": index if is_reached else None,
-        "share_of_time": took / seconds if is_reached else None,
-        "last_loss": loss,
+        "reached_at_step": reached and reached[0],
+        "share_of_time": reached and reached[1] / seconds,
+        "last_loss": curve[-1][2],
         "curve": curve,
     }
 

@@ -15,7 +15,7 @@ from nst_core.axes import Axis, Value, read_record, value_text
 from nst_core.axis_names import PICTURES
 from nst_core.config import StyleTransferConfig
 from nst_core.errors import ConfigError
-from nst_core.pyramid import plan_levels
+from nst_core.pyramid import levels_of
 from nst_core.sweep_plan import SweepPlan
 
 TRIES = 1000  # draws after which a setting that the config takes is given up
@@ -78,7 +78,7 @@ class Cell:
             changes["seed"] = base.seed + self.replicate
         try:
             config = base.changed(**changes)
-            plan_levels(config.size, config.steps, config.levels)
+            levels_of(config)
             return config
         except ConfigError as error:
             raise type(error)(f"{self.title}: {error}") from None

@@ -17,7 +17,7 @@ from nst_core.config import StyleTransferConfig
 from nst_core.errors import CheckpointError
 from nst_core.paths import write_atomically
 
-FORMAT = 1
+FORMAT = 2  # 1 shared out the steps over other levels
 
 
 @dataclass(frozen=True)

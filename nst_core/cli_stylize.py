@@ -22,6 +22,8 @@ from nst_core.image import Picture, encode_png, load_image, load_mask, save_imag
 from nst_core.inputs import Inputs
 from nst_core.loop import encoder_for
 from nst_core.memory import MemoryNeed, memory_need
+from nst_core.probe import use_fastest
+from nst_core.pyramid import levels_of, share_of_work
 from nst_core.step import Step
 from nst_core.stylize import stylize
 from nst_core.vgg import VGG19Encoder
@@ -34,6 +36,7 @@ def run_stylize(options: argparse.Namespace, config: StyleTransferConfig) -> int
     Raises:
         NSTError: bad input, or a run that could not go on.
     """
+    is_silent = options.quiet or options.json
     output = check_output(options.output)
     content = load_image(options.content)
     styles = [load_image(style) for style in options.styles]
@@ -45,8 +48,9 @@ def run_stylize(options: argparse.Namespace, config: StyleTransferConfig) -> int
     # before a download of half a gigabyte begins
     Inputs.checked(content, styles, config, content_mask, style_masks)
     if wants_download(config.weights):
-        show_download(try_imagenet(), quiet=options.quiet or options.json)
+        show_download(try_imagenet(), quiet=is_silent)
     config = with_usual_settings(config, options)
+    use_fastest(resolve_device(config.device), lambda line: None if is_silent else print(line))
     encoder = encoder_for(config)
     steps = stylize(
         content,
@@ -96,7 +100,7 @@ class _Report:
         self.json = options.json
         self.quiet = options.quiet
         self.bar = Progress(
-            TextColumn("step {task.completed:.0f}/{task.total:.0f}"),
+            TextColumn("step {task.fields[step]}/{task.fields[steps]}"),
             BarColumn(),
             TextColumn("{task.fields[loss]}  {task.fields[speed]}"),
             TimeRemainingColumn(compact=True),
@@ -106,7 +110,9 @@ class _Report:
             disable=self.quiet or self.json or not sys.stderr.isatty(),
             redirect_stdout=sys.stdout.isatty(),
         )
-        self.task = self.bar.add_task("", total=config.steps, loss="", speed="")
+        self.plan = levels_of(config)
+        # in shares of the work, since a step of a coarse level is a small one
+        self.task = self.bar.add_task("", total=1.0, step=0, steps=config.steps, loss="", speed="")
         self.begun: tuple[int, float] | None = None
 
     def start(self, encoder: VGG19Encoder, memory: MemoryNeed) -> None:
@@ -135,7 +141,8 @@ class _Report:
         steps, seconds = step.index - self.begun[0], step.seconds - self.begun[1]
         self.bar.update(
             self.task,
-            completed=step.index,
+            completed=share_of_work(self.plan, step.index),
+            step=step.index,
             loss=f"loss {step.losses['total']:.4g}",
             speed=f"{steps / seconds:.2f} steps/s" if seconds else "",
         )
@@ -161,6 +168,9 @@ class _Report:
         if not step.is_last:
             path = path.with_name(f"{path.stem}_{number}{path.suffix}")
         self._save(step, path, f"iteration {number} of {self.config.outputs}")
+        saved = step.saved()
+        if saved:
+            self._say({"event": "stopped early", "step": step.index, "why": saved}, f"it {saved}")
 
     def stopped(self, step: Step) -> None:
         """Keep the picture of an interrupted run, and the way to go on with it."""

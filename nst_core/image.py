@@ -164,12 +164,17 @@ def resize(image: Tensor, size: Size) -> Tensor:
     return resized.clamp(0, 1)
 
 
-def fit_size(size: Size, long_edge: int) -> Size:
+def fit_size(size: Size, long_edge: int, *, up_to: int = 0) -> Size:
     """Return (height, width) of the aspect of `size` whose longer edge is `long_edge` px.
+
+    Args:
+        up_to: a thin picture's longer edge may become this many px, so that its short edge is
+            MIN_EDGE.
 
     Raises:
         ImageError: the short edge would be under MIN_EDGE.
     """
+    long_edge = max(long_edge, min(math.ceil(MIN_EDGE * max(size) / min(size)), up_to))
     scale = long_edge / max(size)
     height, width = (long_edge if edge == max(size) else round(edge * scale) for edge in size)
     if min(height, width) < MIN_EDGE:

@@ -111,12 +111,18 @@ class Inputs:
     def scaled(self, long_edge: int, config: StyleTransferConfig) -> Scaled:
         """Resize everything for a result of ``long_edge`` px, and handle colours.
 
+        At a coarser level than the finest a thin picture is larger than that, so that the network
+        can see it.
+
         Raises:
             ImageError: the content or a style would become thinner than the network can see.
         """
-        content = resize(self.content.pixels, fit_size(self.content.size, long_edge))
-        style_edge = round(long_edge * config.style_scale)
-        styles = [resize(style.pixels, fit_size(style.size, style_edge)) for style in self.styles]
+        size = fit_size(self.content.size, long_edge, up_to=config.size)
+        content = resize(self.content.pixels, size)
+        edge, most = (round(each * config.style_scale) for each in (long_edge, config.size))
+        styles = [
+            resize(style.pixels, fit_size(style.size, edge, up_to=most)) for style in self.styles
+        ]
         space = luminance_space(config)
         if space:
             styles = [
@@ -164,6 +170,22 @@ def start_image(scaled: Scaled, config: StyleTransferConfig, random: torch.Gener
     noise = torch.rand(content.shape, generator=random)
     share = config.init_mix if config.init == "mix" else 1.0
     return (1 - share) * content + share * noise
+
+
+def enlarged(image: Tensor, content: Tensor, config: StyleTransferConfig) -> Tensor:
+    """Return what a finer level starts from: the coarser one's result at the content's size.
+
+    Enlarging brings no grain; as far as the run started from the content, that of the content is
+    added, which the coarser level could not hold.
+
+    Args:
+        image: ``(1, 3, h, w)``, the result of the level before.
+        content: ``(1, 3, H, W)``, as the level has it.
+    """
+    coarse, fine = ((x.shape[-2], x.shape[-1]) for x in (image, content))
+    share = {"content": 1.0, "mix": 1 - config.init_mix}.get(config.init, 0.0)
+    grain = content - resize(resize(content, coarse), fine)
+    return (resize(image, fine) + share * grain).clamp(0, 1)
 
 
 def _style_colors(scaled: Scaled, config: StyleTransferConfig, random: torch.Generator) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from types import MappingProxyType
 
 import torch
@@ -16,7 +16,7 @@ from nst_core.cost import plan_strips, room_on
 from nst_core.device import is_out_of_memory, resolve_device
 from nst_core.errors import CheckpointError, DivergenceError, NSTError, OutOfMemoryError
 from nst_core.image import Picture, fit_size, resize
-from nst_core.inputs import Inputs, Scaled, luminance_space, start_image
+from nst_core.inputs import Inputs, Scaled, enlarged, luminance_space, start_image
 from nst_core.objective import Losses, Objective, Shared, active_layers
 from nst_core.optim import (
     CHECK_EVERY,
@@ -25,7 +25,9 @@ from nst_core.optim import (
     learning_rate,
     make_optimizer,
 )
-from nst_core.pyramid import output_steps, plan_levels
+from nst_core.probe import memory_format
+from nst_core.pyramid import levels_of, output_steps
+from nst_core.replay import is_wanted, on_gpu
 from nst_core.step import Step
 from nst_core.vgg import VGG19Encoder, check_layers
 from nst_core.weights import load_encoder
@@ -71,16 +73,19 @@ class Loop:
     ) -> None:
         self.inputs = inputs
         self.config = config
-        self.plan = plan_levels(config.size, config.steps, config.levels)
-        self.sizes = [fit_size(inputs.content.size, level.long_edge) for level in self.plan]
+        self.plan = levels_of(config)
+        self.sizes = [
+            fit_size(inputs.content.size, level.long_edge, up_to=config.size) for level in self.plan
+        ]
         for style in inputs.styles:  # one too thin is said at once
-            fit_size(style.size, round(self.plan[0].long_edge * config.style_scale))
+            fit_size(style.size, round(config.size * config.style_scale))
         self.device = resolve_device(config.device)
         if encoder is None:
             encoder = encoder_for(config)
         source = encoder.source
         check_layers(layers_for(config), encoder.layers, source.name if source else "given")
-        self.encoder = encoder.to(self.device)
+        order = memory_format(self.device)
+        self.encoder = encoder.to(self.device, memory_format=order)  # type: ignore[call-overload]
         self.record_every = record_every or (
             1 if self.device.type == "cpu" else RECORD_EVERY_ON_GPU
         )
@@ -91,6 +96,7 @@ class Loop:
         self.level_index = 0
         self.objective: Objective | None = None
         self.optimizer: PictureOptimizer | None = None
+        self.replay: Callable[[], Losses] | None = None
         self.average = IterateAverage(config.averaging)
         self.first_loss: float | None = None
         self.window: list[float] = []
@@ -212,7 +218,10 @@ class Loop:
         """Do one step; ``shared`` as in :meth:`prepare`."""
         self.prepare(shared)
         objective, optimizer = self.entered()
-        self._take(optimizer.step(objective))
+        if self.replay is not None:
+            self._take(optimizer.apply(self.replay))
+        else:
+            self._take(optimizer.step(objective))
         self.read_back()
 
     def apply(self, losses: Losses) -> None:
@@ -265,10 +274,13 @@ class Loop:
         elif level == 0:
             start = start_image(scaled, config, random)
         else:
-            start = resize(self._current(), self.sizes[level])
+            start = enlarged(self._current().cpu(), scaled.content, config)
         optimizer = make_optimizer(start.to(self.device), config, steps)
         if self.restored is not None:
             optimizer.load_state_dict(dict(self.restored.state))
+        self.replay = None  # whose memory is given back before more is taken
+        if is_wanted(objective, self.device, steps - level_index):
+            self.replay = on_gpu(objective, optimizer)
         self.objective, self.optimizer = objective, optimizer
         self.random, self.restored = random, None
         self.level, self.level_index = level, level_index

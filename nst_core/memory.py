@@ -9,6 +9,7 @@ from nst_core.cost import picture_bytes, plan_strips, room_on
 from nst_core.device import resolve_device
 from nst_core.image import Size, fit_size
 from nst_core.loop import layers_for
+from nst_core.optim import history_bytes
 from nst_core.patches import patch_bytes
 from nst_core.strips import Strips
 
@@ -60,7 +61,7 @@ def memory_need(config: StyleTransferConfig, content_size: Size) -> MemoryNeed:
     size, layers = fit_size(content_size, config.size), layers_for(config)
     room = room_on(device)
     strips = plan_strips(size, layers, room)
-    needed = PROGRAM_BYTES + picture_bytes(size, layers, strips)
+    needed = PROGRAM_BYTES + picture_bytes(size, layers, strips) + history_bytes(config, size)
     if config.style_statistic == "patches":
         needed += patch_bytes(size)
     return MemoryNeed(needed, PROGRAM_BYTES + room.most, strips)

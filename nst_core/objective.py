@@ -210,6 +210,11 @@ class Objective:
             else None
         )
 
+    @property
+    def is_drawn(self) -> bool:
+        """Whether it is another in each step."""
+        return self._patches is not None
+
     def at_step(self, index: int) -> None:
         """Draw what is drawn anew in each step, for the step that follows ``index`` others."""
         if self._patches is not None:

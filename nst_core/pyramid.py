@@ -1,16 +1,19 @@
 """Coarse to fine: at which sizes a run computes, and how many steps each gets.
 
 Structure larger than the network sees at once is settled at a small size first (Gatys et al.
-2017, CVPR, "Controlling Perceptual Factors", section 6).
+2017, CVPR, "Controlling Perceptual Factors", section 6), where a step costs little.
 """
 
 from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from nst_core.config import StyleTransferConfig
 from nst_core.errors import ConfigError
 
-SINGLE_LEVEL_EDGE = 512  # px: up to here VGG-19's deepest layers see most of the picture
+COARSEST_EDGE = 64  # px: the least that "auto" begins at
+COARSEST_OF_PATCHES = 512
+"""The same for patches, which look at four scales at once: from 64 px a cat's face was lost."""
 SMALLEST_EDGE = 32  # px
 
 
@@ -21,24 +24,35 @@ class Level(NamedTuple):
     steps: int
 
 
-def plan_levels(size: int, steps: int, levels: int | Literal["auto"] = "auto") -> list[Level]:
+def levels_of(config: StyleTransferConfig) -> list[Level]:
+    """Plan a run's levels by its settings; see :func:`plan_levels`."""
+    is_patches = config.style_statistic == "patches"
+    coarsest = COARSEST_OF_PATCHES if is_patches else COARSEST_EDGE
+    return plan_levels(config.size, config.steps, config.levels, coarsest)
+
+
+def plan_levels(
+    size: int,
+    steps: int,
+    levels: int | Literal["auto"] = "auto",
+    coarsest: int = COARSEST_EDGE,
+) -> list[Level]:
     """Plan a run's levels, coarsest first; each has half the long edge of the next.
 
-    The coarsest gets twice the steps of each other, since it settles the structure and costs
-    least. ``"auto"`` is one level below 1024 px and one more at each doubling, as far as there
-    are steps for them.
+    The finest gets twice the steps of each other, since fine grain is there alone. ``"auto"`` is
+    one level below twice ``coarsest`` and one more at each doubling, as far as there are steps for
+    them.
 
     Args:
         size: long edge of the result in px.
         steps: optimiser steps in all, at least one a level.
+        coarsest: long edge in px that ``"auto"`` does not go below.
 
     Raises:
         ConfigError: so many levels would begin under 32 px.
     """
-    if levels == "auto":
-        count = max(1, min((size // SINGLE_LEVEL_EDGE).bit_length(), 6, steps))
-    else:
-        count = levels
+    most = max(1, min((size // coarsest).bit_length(), 6, steps))
+    count = most if levels == "auto" else levels
     edges = [round(size / 2**halvings) for halvings in reversed(range(count))]
     if edges[0] < SMALLEST_EDGE:
         most = (size // SMALLEST_EDGE).bit_length()
@@ -46,7 +60,7 @@ def plan_levels(size: int, steps: int, levels: int | Literal["auto"] = "auto") -
             f"{count} levels at size {size} would begin at {edges[0]} px, and {SMALLEST_EDGE} px "
             f"is the least: lower levels to {most} or raise size"
         )
-    shares = [2, *[1] * (count - 1)]
+    shares = [*[1] * (count - 1), 2]
     ends = [steps * sum(shares[: n + 1]) // sum(shares) for n in range(count)]
     counts = [end - start for start, end in zip([0, *ends], ends, strict=False)]
     while 0 in counts:  # fewer steps than shares: the richest level gives one

@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 PREVIEW_EVERY = 1.0  # seconds
 CHECKPOINT_EVERY = 5.0  # seconds
+CHECKPOINT_RATE = 4e6  # bytes a second at most, on average: L-BFGS keeps 135 MB at 512 px
 LOG_EVERY = 1.0  # seconds
 LOG_LINES = 60  # about so many lines a run, however many steps it has
 MOST_OVERHEAD = 20  # looking may take a twentieth of the time: what is slow is done less often
@@ -147,9 +148,11 @@ class _Rhythm:
     def is_due(self) -> bool:
         return time.monotonic() >= self.next
 
-    def done(self, began: float) -> None:
+    def done(self, began: float, least: float = 0.0) -> None:
+        """Note that it was done from ``began`` to now; ``least`` seconds pass until the next."""
         took = time.monotonic() - began
-        self.next = time.monotonic() + max(self.seconds, MOST_OVERHEAD * took * self.together)
+        overhead = MOST_OVERHEAD * took * self.together
+        self.next = time.monotonic() + max(self.seconds, least, overhead)
 
 
 class Execution:
@@ -233,12 +236,16 @@ class Execution:
             writer.preview(encode_preview(step.image()))
             self.previews.done(began)
         if step.is_last:
-            writer.end("done", "")
+            saved = step.saved()
+            if saved:
+                writer.say(saved)
+            writer.end("done", saved and f"It {saved}.")
             return True
         if self.checkpoints.is_due():
             began = time.monotonic()
-            writer.checkpoint(step.checkpoint().to_bytes())
-            self.checkpoints.done(began)
+            state = step.checkpoint().to_bytes()
+            writer.checkpoint(state)
+            self.checkpoints.done(began, len(state) / CHECKPOINT_RATE)
         if writer.is_due:
             writer.write()
         if writer.cancelling or self.stopping.is_set():

@@ -13,7 +13,8 @@ from nst_core.errors import ConfigError
 from nst_core.image import fit_size
 from nst_core.loop import layers_for
 from nst_core.objective import has_style
-from nst_core.pyramid import plan_levels
+from nst_core.optim import history_bytes
+from nst_core.pyramid import levels_of
 from nst_core.vgg import deepest
 
 MEMORY_SHARE = 0.8
@@ -29,9 +30,8 @@ def can_share(a: StyleTransferConfig, b: StyleTransferConfig) -> bool:
     included: a run that ends leaves the batch, and one that is done with a level waits there for
     the others.
 
-    Two kinds of run go alone: with L-BFGS, which asks for the loss when it likes; and from the
-    content without a style, whose gradient there is 0 in flat parts: the rounding of a batch would
-    take its place, and Adam makes whole steps of it.
+    A run from the content without a style goes alone: its gradient there is 0 in flat parts, the
+    rounding of a batch would take its place, and Adam makes whole steps of it.
 
     Raises:
         ConfigError: there are more levels than the size allows.
@@ -75,15 +75,13 @@ def differences(a: StyleTransferConfig, b: StyleTransferConfig) -> list[str]:
 
 def _loner(config: StyleTransferConfig) -> str:
     """Return why a run must go alone, or nothing."""
-    if config.optimizer == "lbfgs":
-        return "optimizer lbfgs"
     at_content = config.init == "content" or (config.init == "mix" and config.init_mix == 0)
     return "no style, from the content" if at_content and not has_style(config) else ""
 
 
 def _pass(config: StyleTransferConfig) -> dict[str, object]:
     """Return what decides the pass through the network."""
-    plan = plan_levels(config.size, config.steps, config.levels)
+    plan = levels_of(config)
     return {
         "size": config.size,
         "levels": tuple(level.long_edge for level in plan),
@@ -105,7 +103,8 @@ def batch_size(
 ) -> int:
     """Return how many runs fit into the memory at hand in one batch; at least 1.
 
-    On a CUDA GPU, ``MEMORY_SHARE`` of what is free over :func:`~nst_core.cost.picture_bytes`.
+    On a CUDA GPU, ``MEMORY_SHARE`` of what is free over :func:`~nst_core.cost.picture_bytes` and
+    :func:`~nst_core.optim.history_bytes`.
     Elsewhere 1: on a CPU one picture keeps the cores busy (``benchmarks/README.md`` has the
     measurement), and on an Apple GPU, which shares the system's memory, nothing has been measured
     yet.
@@ -119,5 +118,6 @@ def batch_size(
         return 1
     free, _ = torch.cuda.mem_get_info(device)
     free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    each = picture_bytes(fit_size(content_size, config.size), layers)
+    size = fit_size(content_size, config.size)
+    each = picture_bytes(size, layers) + history_bytes(config, size)
     return max(1, int(MEMORY_SHARE * free) // each)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
+
+import humanize
 
 from nst_core.checkpoint import Checkpoint
 from nst_core.errors import StalePictureError
 from nst_core.image import Picture
+from nst_core.pyramid import share_of_work
 
 if TYPE_CHECKING:
     from nst_core.loop import Loop
@@ -62,6 +67,21 @@ class Step:
         """
         self._check_current()
         return self._loop.picture()
+
+    def saved(self) -> str:
+        """Say what a run saved that stopped before its last step; nothing where it did not."""
+        if not self.is_last or self.index == self.total:
+            return ""
+        config, plan = self._loop.config, self._loop.plan
+        done = share_of_work(plan, self.index)
+        spared = humanize.precisedelta(
+            timedelta(seconds=math.ceil(self.seconds * (1 - done) / done)), format="%d"
+        )
+        return (
+            f"stopped at step {self.index} of {self.total}, since its last {config.stop_window} "
+            f"steps improved the loss by less than {config.stop_below:g} %, which saved about "
+            f"{spared}"
+        )
 
     def checkpoint(self) -> Checkpoint:
         """Copy all that decides the next step, for ``stylize(resume=...)``.

@@ -11,7 +11,7 @@ from nst_core.errors import ConfigError, ImageError
 from nst_core.image import fit_size
 from nst_core.inputs import check_counts
 from nst_core.loop import layers_for
-from nst_core.pyramid import plan_levels
+from nst_core.pyramid import levels_of
 from nst_core.store import RunInput, Store, StoredPicture
 from nst_core.store.queue import Queue
 from nst_core.vgg import check_layers
@@ -133,10 +133,10 @@ def check_run(
     check_counts(config, styles=len(styles), masks=len(style_masks) or len(styles))
     used = weights_in_use(config.weights)
     check_layers(layers_for(config), used.layers, used.name)
-    coarsest = plan_levels(config.size, config.steps, config.levels)[0].long_edge
-    fit_size((content.height, content.width), coarsest)
+    levels_of(config)
+    fit_size((content.height, content.width), config.size)
     for style in styles:
-        fit_size((style.height, style.width), round(coarsest * config.style_scale))
+        fit_size((style.height, style.width), round(config.size * config.style_scale))
     for mask, picture in [(content_mask, content), *zip(style_masks, styles, strict=False)]:
         if mask is not None:
             check_mask_size(mask, picture)

@@ -16,7 +16,7 @@ import numpy as np
 from nst_core.cells import Cell, cells_of, draw, find_free, missing_cells
 from nst_core.config import StyleTransferConfig
 from nst_core.errors import ConfigError
-from nst_core.pyramid import plan_levels
+from nst_core.pyramid import levels_of
 from nst_core.sweep_plan import MOST_COUNT, SweepPlan
 
 MOST_RUNS = 200  # of one sweep; NST_SWEEP_LIMIT takes its place
@@ -112,7 +112,7 @@ def estimate_seconds(
         Seconds, or None where there is nothing to judge by, or more than 10,000 runs.
     """
     rates = [
-        (config.optimizer, seconds / work)
+        (config.optimizer_in_use, seconds / work)
         for config, seconds in past
         if math.isfinite(seconds) and seconds > 0 and (work := _work(config))
     ]
@@ -130,7 +130,7 @@ def estimate_seconds(
             config = cell.config(plan.base)
         except ConfigError:  # a combination that a sampler will not take
             continue
-        same = [rate for optimizer, rate in rates if optimizer == config.optimizer]
+        same = [rate for optimizer, rate in rates if optimizer == config.optimizer_in_use]
         rate = statistics.median(same or [rate for _, rate in rates])
         heapq.heappush(free, heapq.heappop(free) + rate * _work(config))
     return max(free) or None
@@ -139,7 +139,7 @@ def estimate_seconds(
 def _work(config: StyleTransferConfig) -> float:
     """Pixels (of a square picture) times steps, over the levels; 0 where there are no levels."""
     try:
-        levels = plan_levels(config.size, config.steps, config.levels)
+        levels = levels_of(config)
     except ConfigError:
         return 0.0
     return float(sum(level.steps * level.long_edge**2 for level in levels))

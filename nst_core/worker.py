@@ -71,6 +71,7 @@ class Worker:
         device: what this process calls its device; ``identity`` has the machine's name for it.
         tell: takes a line a run, for a person who watches.
         peers: devices of this machine that share what waits.
+        fastest: whether to compute as measured best here, for the rest of this process.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Worker:
         tell: Callable[[str], None] = logger.info,
         *,
         peers: int = 1,
+        fastest: bool = False,
     ) -> None:
         self.store = store
         self.queue = Queue(store)
@@ -88,6 +90,7 @@ class Worker:
         self.device = device
         self.tell = tell
         self.peers = peers
+        self.fastest = fastest
         self.stopping = threading.Event()
         self._run_ids: frozenset[int] = frozenset()
         self._may_hold = False  # a run that could not be ended, as the store was out of reach
@@ -101,6 +104,8 @@ class Worker:
         """Claim and compute, until stopped (or until no run waits)."""
         from nst_core.encoders import EncoderCache  # torch comes with it: the process is up before
 
+        if self.fastest:
+            self._be_fast()
         encoders = EncoderCache()
         ended = threading.Event()
         threading.Thread(target=self._heartbeat, args=(ended,), daemon=True).start()
@@ -121,6 +126,15 @@ class Worker:
                     self._compute(run, encoders)
         finally:
             ended.set()
+
+    def _be_fast(self) -> None:
+        from nst_core.device import resolve_device
+        from nst_core.probe import use_fastest
+
+        try:
+            use_fastest(resolve_device(self.device), self.tell)
+        except Exception:  # a run tells what is wrong with the device, if anything is
+            logger.warning("it could not be measured what is fastest here", exc_info=True)
 
     def _next(self) -> Run | None:
         if self._may_hold:
@@ -259,7 +273,7 @@ def main(arguments: list[str] | None = None) -> int:
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
     )
     identity = worker_id(options.device, is_best=options.best, name=options.name)
-    worker = Worker(open_store(), identity, options.local_device, peers=options.peers)
+    worker = Worker(open_store(), identity, options.local_device, peers=options.peers, fastest=True)
     stop_on_signals(worker)
     watch_parent(worker)
     _be_nice()

@@ -149,7 +149,7 @@ def _header(store: Store, run: Run, *, has_picture: bool) -> None:
         if st.button("All runs", key="all_runs", icon=":material/arrow_back:", type="tertiary"):
             st.query_params.clear()
             st.rerun()
-    if run.message and run.state in ("failed", "interrupted", "cancelled"):
+    if run.message and not run.is_active:
         show = st.error if run.state == "failed" else st.info
         show(sentence(run.message))
     if run.cell is not None:

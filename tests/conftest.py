@@ -30,6 +30,7 @@ def _isolated(_data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NST_HOME", str(_data_folder))
     monkeypatch.setenv("TORCH_HOME", str(_data_folder / "torch"))
     monkeypatch.setenv("NST_OFFLINE", "1")
+    monkeypatch.setenv("NST_PROBE", "off")  # seconds, in each new data folder
     monkeypatch.delenv("NST_WEIGHTS", raising=False)
     monkeypatch.delenv("NST_MAX_MEGAPIXELS", raising=False)
 

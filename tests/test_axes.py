@@ -116,7 +116,7 @@ def test_a_long_range_of_seeds_keeps_its_digits() -> None:
         ("seed=9223372036854775808", "seed: must be less than or equal to 9223372036854775807"),
         ("learning_rate=slow", "learning_rate: 'slow' is no number, nor auto"),
         ("learning_rate=auto:1", "learning_rate: 'auto' is no number"),
-        ("optimizer=sgd", "optimizer: must be 'adam' or 'lbfgs', got 'sgd'"),
+        ("optimizer=sgd", "optimizer: must be 'auto', 'adam' or 'lbfgs', got 'sgd'"),
         ("optimizer=adam,adam", "optimizer: adam stands twice; list it once"),
         ("beta=1,1.0", "beta: 1 stands twice"),
         ("normalize_activations=maybe", "normalize_activations: must be yes or no, got 'maybe'"),

@@ -663,6 +663,25 @@ def test_fit_size_keeps_the_aspect(
 
 
 @pytest.mark.parametrize(
+    ("long_edge", "up_to", "expected"),
+    [
+        (64, 512, (16, 160)),  # as large as its short edge must be
+        (256, 512, (26, 256)),  # large enough by itself
+        (64, 160, (16, 160)),
+    ],
+)
+def test_fit_size_lets_a_thin_picture_be_larger(
+    long_edge: int, up_to: int, expected: tuple[int, int]
+) -> None:
+    assert fit_size((100, 1000), long_edge, up_to=up_to) == expected
+
+
+def test_fit_size_lets_it_be_no_larger_than_that() -> None:
+    with pytest.raises(ImageError, match="would be 15 x 150 px at size 150"):
+        fit_size((1000, 100), 64, up_to=150)
+
+
+@pytest.mark.parametrize(
     ("size", "long_edge", "reason"),
     [
         ((10000, 10), 512, "a picture of 10 x 10000 px would be 1 x 512 px at size 512"),

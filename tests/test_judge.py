@@ -100,6 +100,7 @@ def test_a_run_that_stops_early_by_itself_is_measured(lab: Lab) -> None:
     lab.in_process()
     assert last(lab, run_id).step < 200
     assert last(lab, run_id).metrics is not None
+    assert lab.run(run_id).message.startswith(f"It stopped at step {last(lab, run_id).step} of 200")
 
 
 def test_a_cancelled_run_has_no_metrics(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from nst_core.cost import picture_bytes
 from nst_core.errors import DeviceError, ImageError
 from nst_core.loop import layers_for
 from nst_core.memory import PROGRAM_BYTES, memory_need
+from nst_core.optim import LBFGS_HISTORY
 from nst_core.patches import patch_bytes
 from nst_core.strips import WHOLE, Strips
 
@@ -22,11 +23,22 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_need_is_the_programs_and_the_pictures_at_the_finest_level() -> None:
-    config = CPU.changed(size=256, levels=2)
+    config = CPU.changed(size=256, levels=2, optimizer="adam")
     need = memory_need(config, (400, 800))
     assert need.bytes == PROGRAM_BYTES + picture_bytes((128, 256), layers_for(config))
     assert need.strips == WHOLE
     assert need.words() == "takes about 0.9 GB of memory"
+
+
+def test_lbfgs_takes_the_pairs_that_it_looks_back_on() -> None:
+    """A number is 4 bytes, a pixel 3 numbers; past 720 x 720 px the pairs become fewer."""
+    for size, pairs in ((256, LBFGS_HISTORY), (720, LBFGS_HISTORY), (1024, 9), (4096, 4)):
+        config = CPU.changed(size=size)
+        more = (
+            memory_need(config, (99, 99)).bytes
+            - memory_need(config.changed(optimizer="adam"), (99, 99)).bytes
+        )
+        assert more == (2 * pairs + 3) * 4 * 3 * size**2
 
 
 def test_a_large_picture_is_said_to_go_strip_by_strip() -> None:
@@ -57,7 +69,8 @@ def test_what_cannot_run_is_an_error() -> None:
 
 
 def test_patches_take_more_beside_the_network_and_no_more_than_a_part() -> None:
-    shallow = CPU.changed(size=512, content_layers="conv3_1", style_layers="conv3_1")
+    layers = {"content_layers": "conv3_1", "style_layers": "conv3_1"}
+    shallow = CPU.changed(size=512, optimizer="adam", **layers)
     plain, patches = (
         memory_need(shallow.changed(style_statistic=name), (400, 400))
         for name in ("gram", "patches")

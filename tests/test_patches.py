@@ -237,7 +237,7 @@ def test_runs_together_give_what_each_gives_alone(encoder: VGG19Encoder) -> None
 
 
 def test_lbfgs_is_refused_in_words() -> None:
-    with pytest.raises(ConfigError, match="take adam"):
+    with pytest.raises(ConfigError, match="take auto, adam, or"):
         config(optimizer="lbfgs")
 
 

@@ -6,18 +6,26 @@ import pytest
 
 from nst_core import Run, StyleTransferConfig
 from nst_core.errors import ConfigError
-from nst_core.pyramid import Level, output_steps, plan_levels, share_of_work
+from nst_core.pyramid import Level, levels_of, output_steps, plan_levels, share_of_work
 
 
 @pytest.mark.parametrize(
-    ("size", "levels"), [(32, 1), (512, 1), (1000, 1), (1024, 2), (2048, 3), (4096, 4), (8192, 5)]
+    ("size", "levels"), [(32, 1), (127, 1), (128, 2), (256, 3), (512, 4), (1000, 4), (8192, 6)]
 )
-def test_auto_adds_a_level_at_each_doubling_from_1024(size: int, levels: int) -> None:
+def test_auto_adds_a_level_at_each_doubling_from_128(size: int, levels: int) -> None:
     assert len(plan_levels(size, 300)) == levels
 
 
-def test_each_level_is_half_the_next_and_the_coarsest_gets_twice_the_steps() -> None:
-    assert plan_levels(1000, 300, 3) == [Level(250, 150), Level(500, 75), Level(1000, 75)]
+@pytest.mark.parametrize(("size", "levels"), [(256, 1), (1023, 1), (1024, 2), (4096, 4)])
+def test_patches_begin_no_smaller_than_512_px(size: int, levels: int) -> None:
+    config = StyleTransferConfig(size=size, style_statistic="patches")
+    assert len(levels_of(config)) == levels
+    assert levels_of(config.changed(levels=3)) == plan_levels(size, config.steps, 3)
+    assert levels_of(config.changed(style_statistic="gram")) == plan_levels(size, config.steps)
+
+
+def test_each_level_is_half_the_next_and_the_finest_gets_twice_the_steps() -> None:
+    assert plan_levels(1000, 300, 3) == [Level(250, 75), Level(500, 75), Level(1000, 150)]
 
 
 @pytest.mark.parametrize("levels", range(1, 7))
@@ -73,7 +81,7 @@ def test_all_work_is_done_at_the_last_step(levels: int) -> None:
     [
         (1, 25, 10.0, 30.0),
         (1, 100, 10.0, 0.0),
-        (2, 66, 66.0, 136.0),  # 66 cheap steps, and 34 of four times the cost
+        (2, 33, 33.0, 268.0),  # 33 cheap steps, and 67 of four times the cost
         (1, 0, 0.0, None),
         (1, 3, 0.0, None),
     ],

@@ -11,10 +11,14 @@ import torch
 from nst_core.config import StyleTransferConfig
 from nst_core.cost import picture_bytes
 from nst_core.errors import ConfigError
+from nst_core.optim import LBFGS_HISTORY
 from nst_core.sharing import batch_size, batches, can_share
 from tests.test_stylize import settings
 
 Changes = dict[str, Any]
+
+NO_STYLE: Changes = {"beta": 0, "content_layers": "conv2_2"}
+"""Of a run from the content, which goes alone."""
 
 
 @pytest.mark.parametrize(
@@ -33,7 +37,7 @@ Changes = dict[str, Any]
         ({"beta": 0, "content_layers": "conv2_2", "init": "mix", "init_mix": 0}, False),
         ({"size": 64}, False),
         ({"size": 64, "levels": 2}, False),
-        ({"optimizer": "lbfgs"}, False),
+        ({"optimizer": "adam"}, True),
         ({"pooling": "max"}, False),
         ({"padding": "zeros"}, False),
         ({"normalize_activations": False}, False),
@@ -56,7 +60,7 @@ def test_levels_of_the_same_sizes_share_whatever_their_steps() -> None:
     plans: list[Changes] = [
         {"size": 1024, "steps": 300},
         {"size": 1024, "steps": 30},
-        {"size": 1024, "steps": 30, "levels": 2},
+        {"size": 1024, "steps": 30, "levels": 5},
         {"size": 1024, "steps": 1},  # auto has no step for a second level
         {"size": 1024, "levels": 1},
     ]
@@ -74,8 +78,8 @@ def test_levels_of_the_same_sizes_share_whatever_their_steps() -> None:
 )
 def test_batches_are_of_a_kind_and_even(most: int, expected: list[list[int]]) -> None:
     kinds: list[Changes] = [
-        {}, {"pooling": "max"}, {"beta": 2}, {"optimizer": "lbfgs"},
-        {"beta": 3}, {"optimizer": "lbfgs"}, {"beta": 4}, {"beta": 5},
+        {}, {"pooling": "max"}, {"beta": 2}, NO_STYLE,
+        {"beta": 3}, NO_STYLE, {"beta": 4}, {"beta": 5},
     ]  # fmt: skip
     assert batches([settings(**kind) for kind in kinds], most) == expected
     assert batches([], most) == []
@@ -115,7 +119,9 @@ def test_the_batch_fills_the_memory_at_hand(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("torch.cuda.memory_reserved", lambda device: 3 * gib)
     monkeypatch.setattr("torch.cuda.memory_allocated", lambda device: 2 * gib)
     config, layers = settings(size=256), ["conv1_1", "conv2_1"]
-    each = picture_bytes((171, 256), layers)
+    size = (171, 256)
+    pairs = 4 * 3 * 171 * 256 * (2 * LBFGS_HISTORY + 3)
+    each = picture_bytes(size, layers) + pairs
     cuda = torch.device("cuda:0")
     expected = math.floor(0.8 * 5 * gib / each)
     assert expected > 10

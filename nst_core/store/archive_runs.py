@@ -14,7 +14,7 @@ import numpy as np
 from nst_core.checkpoint import Checkpoint
 from nst_core.config import StyleTransferConfig
 from nst_core.errors import ArchiveError, ConfigError, NSTError
-from nst_core.pyramid import plan_levels
+from nst_core.pyramid import levels_of
 from nst_core.store import archive_format as f
 from nst_core.store.archive_pictures import Pictures
 from nst_core.store.records import Losses
@@ -64,7 +64,7 @@ def _read_settings(data: bytes) -> StyleTransferConfig:
         raise ArchiveError(f"its settings are no JSON object; {f.AGAIN}")
     try:
         config = StyleTransferConfig(**settings)
-        plan_levels(config.size, config.steps, config.levels)
+        levels_of(config)
     except ConfigError as error:  # a value may be of any length
         raise ArchiveError(
             f"its settings cannot be used ({f.shortened(str(error), 300)}); update NST Lab, or "

@@ -123,7 +123,7 @@ def _values(name: str, base: StyleTransferConfig) -> str:
     if name not in FACTORS:  # a new setting
         return describe_value(value)
     if value == "auto":
-        value = 1 if base.optimizer == "lbfgs" else 0.02
+        value = 1 if base.optimizer_in_use == "lbfgs" else 0.02
     return _around(name, value or getattr(StyleTransferConfig(), name), FACTORS[name])
 
 

@@ -103,7 +103,7 @@ def test_reset_can_be_undone_and_done_again() -> None:
     before = said(rerun(app))
     app.button(key="set_reset").click()
     assert said(rerun(app)) == USUAL
-    assert app.number_input(key="set_steps").value == 300
+    assert app.number_input(key="set_steps").value == 200
     assert app.button(key="set_undo").label == "Undo"
     app.button(key="set_undo").click()
     assert said(rerun(app)) == before

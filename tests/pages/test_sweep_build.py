@@ -68,7 +68,7 @@ def test_grid_of_two_axes_is_queued_with_each_combination(
         ("steps", "3, 6, 12"),
         ("size", "32, 64"),
         ("seed", "0, 1, 2"),
-        ("learning_rate", "0.005, 0.02, 0.08"),
+        ("learning_rate", "0.25, 1, 4"),  # of L-BFGS
         ("levels", "1 (1 value)"),  # as many as 32 px allow
         ("averaging", "0, 0.9, 0.99"),
         ("style_scale", "0.5, 1, 2"),

@@ -148,7 +148,10 @@ def test_another_axis_may_be_on_top(lab: Lab) -> None:
 
 def test_replicates_show_a_mean_with_its_spread_and_noise_is_explained(lab: Lab) -> None:
     sweep_id = submit(
-        lab, "beta=1e3,1001", replicates=2, base={"init": "noise", "steps": 2, "seed": 4}
+        lab,
+        "beta=1e3,1001",
+        replicates=2,
+        base={"init": "noise", "steps": 2, "seed": 4, "optimizer": "adam"},
     )
     lab.in_process()
     app = open_sweep(sweep_id)

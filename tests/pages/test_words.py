@@ -25,7 +25,7 @@ from pages._ui.words import (
 RUN = Run(
     id=1,
     state="running",
-    config=StyleTransferConfig(steps=300),
+    config=StyleTransferConfig(steps=300, levels=1),
     parent_id=None,
     created_at=0,
     started_at=0,

@@ -267,7 +267,7 @@ def test_a_dead_workers_run_is_requeued_once_and_then_failed(queue: Queue) -> No
     run = queue.store.run(first)
     assert run.state == "failed"
     assert run.message == (
-        "The worker died twice, the last time at step 7 of 300: it was ended by SIGSEGV. "
+        "The worker died twice, the last time at step 7 of 200: it was ended by SIGSEGV. "
         "Resume tries again from step 5."
     )
     queue.resume(first)
