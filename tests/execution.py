@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from typing import Any
 
@@ -43,6 +44,7 @@ def eager(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer, "WRITE_EVERY", 0.0)
     for name in ("PREVIEW_EVERY", "CHECKPOINT_EVERY", "MOST_OVERHEAD"):
         monkeypatch.setattr(run, name, 0.0)
+    monkeypatch.setattr(run, "CHECKPOINT_RATE", math.inf)
 
 
 def break_off_at(lab: Lab, monkeypatch: pytest.MonkeyPatch, index: int, **changes: Any) -> int:

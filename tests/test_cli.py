@@ -140,6 +140,19 @@ def test_json_is_one_object_a_line(folder: Path, capsys: pytest.CaptureFixture[s
     assert records[-1]["path"] == "out.png"
 
 
+def test_a_run_that_stops_early_says_what_it_saved(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert stylized("--steps 60 --stop-below 90 --stop-window 10") == 0
+    saved, why = capsys.readouterr().out.splitlines()[-2:]
+    assert "(step 20/60)" in saved
+    assert why.startswith("it stopped at step 20 of 60, since its last 10 steps improved the loss")
+    stylized("--steps 60 --stop-below 90 --stop-window 10 --json")
+    last = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (last["event"], last["step"]) == ("stopped early", 20)
+    assert why.partition("saved")[0] == f"it {last['why']}".partition("saved")[0]
+
+
 def test_quiet_prints_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert stylized("--quiet") == 0
     captured = capsys.readouterr()

@@ -36,7 +36,7 @@ def test_the_defaults_take_the_style_and_keep_the_content(imagenet_layers: Path)
 
 
 def test_the_terms_keep_their_ratio_at_twice_the_size(imagenet_layers: Path) -> None:
-    """By the plain way, so that both sizes are as far: of Adam's 60 steps, each at the full size."""
+    """By the plain way, so that both sizes are as far: 60 steps of Adam at the full size."""
     plain = {"steps": 60, "optimizer": "adam", "levels": 1}
     small, large = (run(imagenet_layers, size=size, **plain).losses for size in (128, 256))
     for term in ("content", "tv"):

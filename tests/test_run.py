@@ -23,7 +23,7 @@ from nst_core import (
 )
 from nst_core.checkpoint import Checkpoint
 from nst_core.loop import layers_for
-from nst_core.run import execute
+from nst_core.run import CHECKPOINT_RATE, _Rhythm, execute
 from nst_core.store.writer import RunWriter
 from tests.conftest import random_state_dict
 from tests.execution import ME, at_step, break_off_at, claimed, eager
@@ -240,3 +240,13 @@ def test_the_checkpoint_that_is_kept_is_of_the_step_that_the_store_says(
     assert (checkpoint.index, found.checkpoint_step, found.step) == (4, 4, 4)
     assert lab.store.losses(run_id).steps.tolist() == [1, 2, 3, 4]
     assert json.loads(lab.row(run_id).losses) == dict(found.losses)
+
+
+def test_a_large_checkpoint_is_written_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """L-BFGS's at 512 px: 135 MB are 34 s apart, however fast the disk is."""
+    now = 100.0
+    monkeypatch.setattr("nst_core.run.time.monotonic", lambda: now)
+    rhythm = _Rhythm(5.0, 1)
+    for size, wait in ((1e6, 5.0), (135e6, 33.75)):
+        rhythm.done(now, size / CHECKPOINT_RATE)
+        assert rhythm.next - now == pytest.approx(wait)
