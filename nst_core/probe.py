@@ -29,8 +29,9 @@ SIZE = 192  # px
 SMALL = 64  # px, for bfloat16, which is twenty times slower where a processor lacks it
 DEPTH = LAYERS[: LAYERS.index("conv3_1") + 1]
 ROUNDS = 3
-GAIN = 0.95
-"""What departs from torch's own choice must take less than this share of its time."""
+GAIN = 0.9
+"""What departs from torch's own choice must take less than this share of its time, since another
+program may disturb the measuring and the choice stays."""
 
 
 class Choice(NamedTuple):
@@ -39,7 +40,8 @@ class Choice(NamedTuple):
     Attributes:
         threads: of torch; 0 leaves them as they are.
         channels_last: whether a position's channels lie side by side in memory.
-        bfloat16: how many times faster a step in bfloat16 was than one in float32.
+        bfloat16: how many times faster a step in bfloat16 was than one in float32; 0 where that
+            was not measured.
     """
 
     threads: int = 0
@@ -106,13 +108,16 @@ def measure(device: torch.device, threads: Iterable[int]) -> Choice:
         best = min(took, key=lambda way: took[way])
         if took[best] > GAIN * took[usual]:
             best = usual
-        high, low = (
-            min(_step(encoder, best, device, size=SMALL, bfloat16=low) for _ in range(2))
-            for low in (False, True)
-        )
+        gain = 0.0
+        with suppress(RuntimeError):  # a device may not have it
+            high, low = (
+                min(_step(encoder, best, device, size=SMALL, bfloat16=low) for _ in range(2))
+                for low in (False, True)
+            )
+            gain = round(high / low, 2)
     finally:
         torch.set_num_threads(before)
-    return best._replace(bfloat16=round(high / low, 2))
+    return best._replace(bfloat16=gain)
 
 
 def _step(
