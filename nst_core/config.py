@@ -251,7 +251,10 @@ class StyleTransferConfig(BaseModel):
         20, "Window over which the improvement is judged.", unit="steps", ge=10, le=10_000
     )
     outputs: int = _field(
-        1, "Pictures to keep, evenly over the steps; the last is the result.", ge=1, le=10
+        1,
+        "Pictures to keep, evenly over the steps at the full size; the last is the result.",
+        ge=1,
+        le=10,
     )
     seed: int = _field(0, "Seed of everything random.", ge=0, le=2**63 - 1)
 

@@ -89,7 +89,7 @@ class Loop:
         self.record_every = record_every or (
             1 if self.device.type == "cpu" else RECORD_EVERY_ON_GPU
         )
-        self.outputs = output_steps(config.steps, config.outputs)
+        self.outputs = output_steps(self.plan, config.outputs)
         self.random = torch.Generator().manual_seed(config.seed)
         self.index = 0
         self.level = 0

@@ -69,9 +69,16 @@ def plan_levels(
     return [Level(edge, share) for edge, share in zip(edges, counts, strict=True)]
 
 
-def output_steps(steps: int, outputs: int) -> list[int]:
-    """Return the steps at which pictures are kept: evenly spaced, the last on the last step."""
-    return [round(steps * k / outputs) for k in range(1, outputs + 1)]
+def output_steps(levels: list[Level], outputs: int) -> list[int]:
+    """Return the steps at which pictures are kept: evenly spaced, the last on the last step.
+
+    They are those of the finest level, so that all have the result's size; where it has fewer than
+    ``outputs``, of all.
+    """
+    total, steps = sum(level.steps for level in levels), levels[-1].steps
+    if steps < outputs:
+        steps = total
+    return [total - steps + round(steps * k / outputs) for k in range(1, outputs + 1)]
 
 
 def share_of_work(levels: list[Level], step: int) -> float:

@@ -48,12 +48,19 @@ def test_too_many_levels_are_refused_with_the_most_there_can_be() -> None:
 
 
 def test_outputs_are_even_and_the_last_is_the_last_step() -> None:
-    assert output_steps(300, 3) == [100, 200, 300]
-    assert output_steps(7, 3) == [2, 5, 7]
+    assert output_steps([Level(64, 300)], 3) == [100, 200, 300]
+    assert output_steps([Level(64, 7)], 3) == [2, 5, 7]
     for outputs in range(1, 11):
-        steps = output_steps(10, outputs)
+        steps = output_steps([Level(64, 10)], outputs)
         assert steps[-1] == 10
         assert len(set(steps)) == outputs
+
+
+def test_outputs_have_the_results_size_where_its_steps_are_enough() -> None:
+    levels = [Level(64, 50), Level(128, 50), Level(256, 100)]
+    assert output_steps(levels, 2) == [150, 200]
+    assert output_steps(levels, 10)[0] == 110
+    assert output_steps([Level(64, 6), Level(128, 2)], 4) == [2, 4, 6, 8]
 
 
 @pytest.mark.parametrize("step", [0, 1, 50, 99, 100])
