@@ -1,7 +1,7 @@
 """``python -m benchmarks memory``: what a run takes of memory, and what was said before.
 
-Square noise, one level, Adam, each size in a process of its own; the peak of the process, and on a
-GPU what torch had of it.
+Square noise, one level, each size in a process of its own; the peak of the process, and on a GPU
+what torch had of it. L-BFGS keeps a pair of pictures a step, up to twenty.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> None:
     write_record("memory", {"results": results}, options.output)
 
 
-PASSED = ("steps", "statistic", "device", "weights")
+PASSED = ("steps", "optimizer", "statistic", "device", "weights")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -35,6 +35,7 @@ def _parser() -> argparse.ArgumentParser:
         "--sizes", nargs="+", default=["256x256", "512x512", "1024x1024"], metavar="HxW"
     )
     parser.add_argument("--steps", type=int, default=2, help="of each size (default 2)")
+    parser.add_argument("--optimizer", default="auto")
     parser.add_argument("--statistic", default="gram", help="the style's (default gram)")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--weights", default="textures")
@@ -62,7 +63,7 @@ def measure(options: argparse.Namespace, height: int, width: int) -> dict[str, A
 
     config = StyleTransferConfig(
         size=max(height, width), steps=options.steps, levels=1, device=options.device,
-        style_statistic=options.statistic, weights=options.weights,
+        optimizer=options.optimizer, style_statistic=options.statistic, weights=options.weights,
     )  # fmt: skip
     random = torch.Generator().manual_seed(0)
     content, style = (torch.rand((1, 3, height, width), generator=random) for _ in range(2))

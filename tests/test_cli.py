@@ -53,7 +53,7 @@ def test_stylize_writes_the_outputs_and_the_lines_researchers_know(
     lines = captured.out.splitlines()
     assert lines[0].startswith("weights: the file ")
     assert lines[1].startswith("device: ")
-    assert lines[1].endswith("; a run of this size takes about 0.8 GB of memory")
+    assert lines[1].endswith("; a run of this size takes about 0.9 GB of memory")
     pattern = (
         r"iteration {} of 2 \(step {}/6\)  loss \d\.\d{{3}}e\+\d\d  improvement -?\d+\.\d %  "
         r"saved {}  \d+\.\d s"

@@ -19,7 +19,8 @@ CPU = StyleTransferConfig(device="cpu")
 @pytest.fixture(autouse=True)
 def machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NST_MEMORY", raising=False)
-    monkeypatch.setattr("nst_core.cost.total_memory", lambda device: 16_000_000_000)
+    for module in ("cost", "memory"):
+        monkeypatch.setattr(f"nst_core.{module}.total_memory", lambda device: 16_000_000_000)
 
 
 def test_the_need_is_the_programs_and_the_pictures_at_the_finest_level() -> None:
@@ -27,7 +28,7 @@ def test_the_need_is_the_programs_and_the_pictures_at_the_finest_level() -> None
     need = memory_need(config, (400, 800))
     assert need.bytes == PROGRAM_BYTES + picture_bytes((128, 256), layers_for(config))
     assert need.strips == WHOLE
-    assert need.words() == "takes about 0.9 GB of memory"
+    assert need.words() == "takes about 1.0 GB of memory"
 
 
 def test_lbfgs_takes_the_pairs_that_it_looks_back_on() -> None:
@@ -41,6 +42,14 @@ def test_lbfgs_takes_the_pairs_that_it_looks_back_on() -> None:
         assert more == (2 * pairs + 3) * 4 * 3 * size**2
 
 
+def test_a_picture_of_4k_fits_into_8_gb(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("cost", "memory"):
+        monkeypatch.setattr(f"nst_core.{module}.total_memory", lambda device: 8_000_000_000)
+    need = memory_need(CPU.changed(size=3840), (2160, 3840))
+    assert need.fits
+    assert need.bytes < 7_000_000_000
+
+
 def test_a_large_picture_is_said_to_go_strip_by_strip() -> None:
     need = memory_need(CPU.changed(size=2048), (1000, 1000))
     assert need.strips.blocks
@@ -50,9 +59,11 @@ def test_a_large_picture_is_said_to_go_strip_by_strip() -> None:
 
 def test_what_does_not_fit_is_said_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NST_MEMORY", "1")
-    need = memory_need(CPU.changed(size=8192), (1000, 1000))
+    huge = CPU.changed(size=8192)
+    assert memory_need(huge, (1000, 1000)).limit == 5_100_000_000  # with a fifth for L-BFGS
+    need = memory_need(huge.changed(optimizer="adam"), (1000, 1000))
     assert not need.fits
-    assert need.words().endswith("where 1.8 GB may be taken: lower the size")
+    assert need.words().endswith("where 1.9 GB may be taken: lower the size")
 
 
 def test_fewer_layers_take_less() -> None:
