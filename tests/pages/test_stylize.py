@@ -109,7 +109,7 @@ def test_what_a_run_takes_of_memory_is_said_before_it_begins(
     assert "A run of this size takes about 1.0 GB of memory." in said(rerun(app), "caption")
     monkeypatch.setenv("NST_MEMORY", "0.01")
     (warning,) = (found.value for found in rerun(app).warning)
-    assert "strip by strip, where 0.8 GB may be taken: lower the size" in warning
+    assert "strip by strip, where 0.9 GB may be taken: lower the size" in warning
     monkeypatch.setenv("NST_MEMORY", "much")
     assert "A run of this size" not in said(rerun(app))
 
