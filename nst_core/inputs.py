@@ -108,18 +108,20 @@ class Inputs:
         ]
         return rows
 
-    def scaled(self, long_edge: int, config: StyleTransferConfig) -> Scaled:
+    def scaled(self, long_edge: int, config: StyleTransferConfig, *, up_to: int = 0) -> Scaled:
         """Resize everything for a result of ``long_edge`` px, and handle colours.
 
-        At a coarser level than the finest a thin picture is larger than that, so that the network
-        can see it.
+        Args:
+            long_edge: in px.
+            config: the settings.
+            up_to: long edge in px that a thin content may have, so that the network can see it.
 
         Raises:
             ImageError: the content or a style would become thinner than the network can see.
         """
-        size = fit_size(self.content.size, long_edge, up_to=config.size)
+        size = fit_size(self.content.size, long_edge, up_to=up_to)
         content = resize(self.content.pixels, size)
-        edge, most = (round(each * config.style_scale) for each in (long_edge, config.size))
+        edge, most = (round(each * config.style_scale) for each in (long_edge, up_to))
         styles = [
             resize(style.pixels, fit_size(style.size, edge, up_to=most)) for style in self.styles
         ]

@@ -255,7 +255,7 @@ class Loop:
         long_edge, steps = self.plan[level]
         config, shared = self.config, shared.at(long_edge)
         key = ("scaled", config.color_before, config.style_scale)
-        scaled = shared.get(key, lambda: self.inputs.scaled(long_edge, config))
+        scaled = shared.get(key, lambda: self.inputs.scaled(long_edge, config, up_to=config.size))
         content, mask = shared.get(("moved", key), lambda: self._moved(scaled))
         objective = Objective(
             self.encoder,

@@ -65,7 +65,13 @@ def start_server(home: Path, **environment: str) -> Server:
             cwd=ROOT,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "NST_HOME": str(home), "NST_OFFLINE": "1", **environment},
+            env={
+                **os.environ,
+                "NST_HOME": str(home),
+                "NST_OFFLINE": "1",
+                "NST_PROBE": "off",
+                **environment,
+            },
         )
     server = Server(process, port, home)
     patience = time.monotonic() + 60
