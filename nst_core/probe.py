@@ -29,6 +29,7 @@ SIZE = 192  # px
 SMALL = 64  # px, for bfloat16, which is twenty times slower where a processor lacks it
 DEPTH = LAYERS[: LAYERS.index("conv3_1") + 1]
 ROUNDS = 3
+MOST_LOAD = 0.3  # a core: busy programs of the last minute, beside which nothing is measured
 GAIN = 0.9
 """What departs from torch's own choice must take less than this share of its time, since another
 program may disturb the measuring and the choice stays."""
@@ -63,8 +64,10 @@ _in_use: dict[str, Choice] = {}  # by the device's type
 def use_fastest(device: torch.device, tell: Callable[[str], None]) -> None:
     """Compute on ``device`` as measured best in this process from now on.
 
-    It is measured where nothing is remembered of this machine, processor and version of torch;
-    never with ``NST_PROBE=off``. Threads are left alone where ``OMP_NUM_THREADS`` is set.
+    It is measured where nothing is remembered of this machine, processor and version of torch, and
+    other programs leave it quiet: beside one that keeps the cores busy a single thread looks best,
+    and would stay. Never with ``NST_PROBE=off``. Threads are left alone where ``OMP_NUM_THREADS``
+    is set.
 
     Args:
         tell: takes a line, where it was measured.
@@ -75,6 +78,8 @@ def use_fastest(device: torch.device, tell: Callable[[str], None]) -> None:
     key = f"{describe_device(device)}, torch {torch.__version__}, of {threads}"
     choice = _remembered().get(key)
     if choice is None:
+        if _is_busy():
+            return
         choice = measure(device, threads)
         tell(f"measured what is fastest here: {choice.words()}")
         _remember(key, choice)
@@ -158,6 +163,14 @@ def _encoder() -> VGG19Encoder:
         state_dict[bias] = torch.zeros(CHANNELS[layer])
         inputs = CHANNELS[layer]
     return VGG19Encoder(state_dict, DEPTH)
+
+
+def _is_busy() -> bool:
+    """Whether other programs keep the processor busy, as far as the system tells."""
+    try:
+        return os.getloadavg()[0] > MOST_LOAD * (os.cpu_count() or 1)
+    except (AttributeError, OSError):  # not on Windows
+        return False
 
 
 def _thread_counts() -> list[int]:

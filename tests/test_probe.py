@@ -27,6 +27,7 @@ def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.delenv("NST_PROBE")
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr(probe, "_in_use", {})
+    monkeypatch.setattr("os.getloadavg", lambda: (0.0, 0.0, 0.0))
     with one_thread():
         yield
 
@@ -109,6 +110,22 @@ def test_a_damaged_memory_is_measured_anew(
     use_fastest(CPU, told.append)
     use_fastest(CPU, told.append)
     assert len(told) == 1
+
+
+def test_nothing_is_measured_beside_programs_that_keep_the_cores_busy(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    monkeypatch.setattr(probe, "_thread_counts", lambda: [1])
+    asked = timed(monkeypatch, {(1, False): 1.0, (1, True): 0.5})
+    monkeypatch.setattr("os.getloadavg", lambda: (1.3, 0.0, 0.0))
+    use_fastest(CPU, lambda line: None)
+    assert not asked
+    assert not (tmp_path / "home" / "probe.json").exists()
+    assert memory_format(CPU) is torch.contiguous_format
+    monkeypatch.setattr("os.getloadavg", lambda: (1.1, 4.0, 4.0))
+    use_fastest(CPU, lambda line: None)
+    assert memory_format(CPU) is torch.channels_last
 
 
 def test_who_sets_the_threads_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
