@@ -216,8 +216,12 @@ class Loop:
 
     def advance(self, shared: Shared | None = None) -> None:
         """Do one step; ``shared`` as in :meth:`prepare`."""
+        former = self.objective
         self.prepare(shared)
         objective, optimizer = self.entered()
+        left = self.plan[self.level].steps - self.level_index
+        if objective is not former and is_wanted(objective, self.device, left):
+            self.replay = on_gpu(objective, optimizer)  # not in a batch, which has its own pass
         if self.replay is not None:
             self._take(optimizer.apply(self.replay))
         else:
@@ -278,9 +282,7 @@ class Loop:
         optimizer = make_optimizer(start.to(self.device), config, steps)
         if self.restored is not None:
             optimizer.load_state_dict(dict(self.restored.state))
-        self.replay = None  # whose memory is given back before more is taken
-        if is_wanted(objective, self.device, steps - level_index):
-            self.replay = on_gpu(objective, optimizer)
+        self.replay = None  # of the level before
         self.objective, self.optimizer = objective, optimizer
         self.random, self.restored = random, None
         self.level, self.level_index = level, level_index

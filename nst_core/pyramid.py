@@ -81,6 +81,15 @@ def output_steps(levels: list[Level], outputs: int) -> list[int]:
     return [total - steps + round(steps * k / outputs) for k in range(1, outputs + 1)]
 
 
+def seconds_left(levels: list[Level], step: int, seconds: float) -> float | None:
+    """Return about how long a run will compute on that did ``step`` steps in ``seconds``.
+
+    None before there is anything to judge by.
+    """
+    done = share_of_work(levels, step)
+    return seconds * (1 - done) / done if seconds and done else None
+
+
 def share_of_work(levels: list[Level], step: int) -> float:
     """Return which share of a run's computing is done after ``step`` steps, 0 to 1.
 

@@ -13,7 +13,7 @@ import humanize
 from nst_core.checkpoint import Checkpoint
 from nst_core.errors import StalePictureError
 from nst_core.image import Picture
-from nst_core.pyramid import share_of_work
+from nst_core.pyramid import seconds_left
 
 if TYPE_CHECKING:
     from nst_core.loop import Loop
@@ -72,11 +72,9 @@ class Step:
         """Say what a run saved that stopped before its last step; nothing where it did not."""
         if not self.is_last or self.index == self.total:
             return ""
-        config, plan = self._loop.config, self._loop.plan
-        done = share_of_work(plan, self.index)
-        spared = humanize.precisedelta(
-            timedelta(seconds=math.ceil(self.seconds * (1 - done) / done)), format="%d"
-        )
+        config = self._loop.config
+        left = seconds_left(self._loop.plan, self.index, self.seconds) or 0.0
+        spared = humanize.precisedelta(timedelta(seconds=math.ceil(left)), format="%d")
         return (
             f"stopped at step {self.index} of {self.total}, since its last {config.stop_window} "
             f"steps improved the loss by less than {config.stop_below:g} %, which saved about "

@@ -15,7 +15,7 @@ from nst_core.cells import Cell
 from nst_core.config import StyleTransferConfig
 from nst_core.errors import ConfigError
 from nst_core.metrics import Metrics
-from nst_core.pyramid import levels_of, share_of_work
+from nst_core.pyramid import levels_of, seconds_left
 from nst_core.sweep_plan import SweepPlan
 
 State = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
@@ -114,9 +114,7 @@ class Run:
     @property
     def seconds_left(self) -> float | None:
         """About how long it will compute on; None before there is anything to judge by."""
-        plan = levels_of(self.config)
-        done = share_of_work(plan, self.step)
-        return self.seconds * (1 - done) / done if self.seconds and done else None
+        return seconds_left(levels_of(self.config), self.step, self.seconds)
 
     @property
     def title(self) -> str:
